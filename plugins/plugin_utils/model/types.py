@@ -1,0 +1,223 @@
+# Copyright: (c) 2026, The clusterwright developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cluster as the rest of the collection sees it. Plain data, nothing to compute but addresses.
+
+Numbers carry their unit in the docstring; places (``mark``) are kept for errors that are found later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from .problems import Mark
+
+BMC = "bmc"     # the interface of this name is the BMC's
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """An Ethernet network; ``mtu`` in bytes."""
+
+    name: str
+    subnet: IPv4Network
+    vlan: int | None
+    gateway: IPv4Address | None
+    mtu: int
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Fabric:
+    """An InfiniBand or Omni-Path fabric; ``pkeys`` is the first and last P_Key that we own, ``mtu`` in bytes."""
+
+    name: str
+    kind: str
+    managers: tuple[str, ...]
+    speed: str | None
+    width: str | None
+    mtu: int | None
+    pkeys: tuple[int, int] | None
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """A kind of machine; ``memory`` in MiB (None: not declared)."""
+
+    name: str
+    sockets: int
+    cores_per_socket: int
+    threads_per_core: int
+    memory: int | None
+    gpus: tuple[str, int] | None
+    bmc_protocol: str | None
+    features: tuple[str, ...]
+
+    @property
+    def cpus(self) -> int:
+        """Hardware threads in all."""
+        return self.sockets * self.cores_per_socket * self.threads_per_core
+
+
+@dataclass(slots=True)
+class Interface:
+    """An interface of all nodes of a NodeGroup.
+
+    ``first`` is the first node's address as a number, the others count up; what does not count up stands in
+    ``addresses``, ``macs`` and ``guids`` by position in the group.
+    """
+
+    name: str
+    network: str | None
+    fabric: str | None
+    first: int | None
+    mtu: int | None
+    mark: Mark
+    addresses: dict[int, int] = field(default_factory=dict)
+    macs: dict[int, str] = field(default_factory=dict)
+    guids: dict[int, str] = field(default_factory=dict)
+
+    def address(self, position: int) -> int | None:
+        """The address of the node at this position, as a number."""
+        return self.addresses.get(position, None if self.first is None else self.first + position)
+
+
+@dataclass(slots=True)
+class NodeGroup:
+    """One entry of ``nodes``: a NodeSet and what its members share. ``names`` are in counting order."""
+
+    nodeset: str
+    names: tuple[str, ...]
+    hardware: Hardware | None
+    os: str | None
+    roles: tuple[str, ...]
+    racks: tuple[str, ...]
+    interfaces: dict[str, Interface]
+    facts: dict[str, dict[int, str]]
+    mark: Mark
+
+    @property
+    def management(self) -> Interface | None:
+        """The interface that Ansible and Slurm use: the first with addresses that is not the BMC's."""
+        for interface in self.interfaces.values():
+            if interface.name != BMC and interface.network and (interface.first is not None or interface.addresses):
+                return interface
+        return None
+
+    def rack(self, position: int) -> str | None:
+        """The rack of the node at this position: racks are filled evenly, in order."""
+        return self.racks[position * len(self.racks) // len(self.names)] if self.racks else None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node, made when somebody asks for it."""
+
+    name: str
+    group: NodeGroup
+    position: int
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles of its group."""
+        return self.group.roles
+
+    @property
+    def address(self) -> str | None:
+        """The address that Ansible and Slurm use."""
+        interface = self.group.management
+        number = interface.address(self.position) if interface else None
+        return None if number is None else str(IPv4Address(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """An Ethernet switch; ``nodeset`` is the entry that it comes from."""
+
+    name: str
+    nodeset: str
+    platform: str
+    address: str
+    uplinks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """One cable; ``row`` is its place in ``cabling``."""
+
+    node: str
+    interface: str
+    switch: str
+    port: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant; ``nodes`` as written, ``members`` expanded."""
+
+    name: str
+    nodes: str
+    members: tuple[str, ...]
+    vlan: int | None
+    subnet: IPv4Network | None
+    pkey: int | None
+    reaches: tuple[str, ...]
+    qos: str | None
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A Slurm partition; times as Slurm writes them, ``config`` as slurm.conf has it."""
+
+    name: str
+    nodes: str
+    members: tuple[str, ...]
+    max_time: str | None
+    default_time: str | None
+    default: bool
+    oversubscribe: bool
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSaving:
+    """Power saving; times in seconds."""
+
+    suspend_time: int
+    resume_timeout: int | None
+    exclude: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A cluster file that loaded without an error."""
+
+    path: str
+    name: str
+    domain: str | None
+    networks: dict[str, Network]
+    fabrics: dict[str, Fabric]
+    hardware: dict[str, Hardware]
+    groups: list[NodeGroup]
+    switches: list[Switch]
+    cabling: list[Cable]
+    tenants: dict[str, Tenant]
+    partitions: dict[str, Partition]
+    slurm_config: dict[str, Any]
+    power_saving: PowerSaving | None
+    ceph: dict[str, Any]
+    enroot: dict[str, Any]
+    options: dict[str, Any]
+
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """Every node, in the order of the file."""
+        for group in self.groups:
+            for position, name in enumerate(group.names):
+                yield Node(name, group, position)
