@@ -145,6 +145,12 @@ options:
           - Command that checks the new content, with C(%s) for the file's temporary name in the same directory.
           - It is run without a shell.
         type: str
+      block:
+        description:
+          - The content is a block between marker lines that start with C(#), in a file that others write too. What stands around it stays.
+          - A block that is not there yet is put at the top.
+        type: bool
+        default: false
       backup:
         description: Keep the replaced file as C(path.<timestamp>~).
         type: bool
@@ -411,6 +417,7 @@ ARGUMENT_SPEC = {
             mode={"type": "str"},
             validate={"type": "str"},
             backup={"type": "bool", "default": False},
+            block={"type": "bool", "default": False},
         ),
         "mutually_exclusive": [("content", "secret")],
     },

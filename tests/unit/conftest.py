@@ -41,7 +41,7 @@ class FakeNode:
     def file(self, name, content="x\n", **more):
         """Returns a declared file, as the module's options have it."""
         options = {"path": str(self.path / name), "content": content, "state": "file", "mode": "0644"}
-        options.update({"owner": self.owner, "group": self.group, "backup": False, **more})
+        options.update({"owner": self.owner, "group": self.group, "backup": False, "block": False, **more})
         return {key: value for key, value in options.items() if value is not None}
 
     def run(self, argv):

@@ -18,6 +18,7 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run impor
 from ansible_collections.clusterwright.hpc.plugins.module_utils.node import users
 from ansible_collections.clusterwright.hpc.plugins.module_utils.node.intent import FileIntent
 
+BEGIN, END = b"# BEGIN clusterwright.hpc\n", b"# END clusterwright.hpc\n"
 DIFF_LIMIT = 256 * 1024  # bytes; a longer text is not a diff that anybody reads
 
 
@@ -89,8 +90,9 @@ def plan(
     directories = {what["path"] for what in declared if what["state"] == "directory"}
     coming = {"directory": directories, "owner": new_users, "group": new_groups, "program": set()}
     changes = []
-    for what in declared:
-        is_now = state.files[what["path"]]
+    for wish in declared:
+        is_now = state.files[wish["path"]]
+        what = whole_file(wish, is_now)
         _refuse_other_kinds(what, is_now)
         if what["state"] != "absent" and not awaits_packages:
             _refuse_what_is_missing(what, state, coming)
@@ -107,13 +109,28 @@ def plan(
     )
 
 
+def whole_file(what: FileIntent, is_now: FileState) -> FileIntent:
+    """Returns the declaration of the whole file: a block's content with all that stands around it.
+
+    A block that is not there yet comes first: of two lines for one name in /etc/hosts, the first counts.
+    """
+    if not what["block"]:
+        return what
+    block = BEGIN + (what["content"] or b"").rstrip(b"\n") + b"\n" + END
+    old = is_now.content or b""
+    before, begin, rest = old.partition(BEGIN)
+    _old_block, end, after = rest.partition(END)
+    content = before + block + after if begin and end else block + old
+    return {**what, "content": content}
+
+
 def view(what: FileIntent, state: FileState) -> dict[str, Any]:
     """Returns what `before` and `after` tell of a path: never its content."""
     if state.kind == "absent":
         return {"state": "absent"}
     shown: dict[str, Any] = {"state": state.kind, "owner": state.owner, "group": state.group, "mode": state.mode}
     if what["state"] == "file":
-        shown["content"] = "as declared" if state.content == what["content"] else "differs"
+        shown["content"] = "as declared" if state.content == whole_file(what, state)["content"] else "differs"
     return shown
 
 

@@ -46,12 +46,16 @@ class UserIntent(TypedDict):
 
 
 class FileIntent(TypedDict):
-    """A file, directory or absence. `content` is bytes or None; `secret` says that nobody may see it."""
+    """A file, directory or absence. `content` is bytes or None; `secret` says that nobody may see it.
+
+    With `block` the content is only what stands between our marker lines, in a file that others write too.
+    """
 
     path: str
     state: str
     content: bytes | None
     secret: bool
+    block: bool
     owner: str
     group: str
     mode: str
@@ -136,11 +140,14 @@ def _file(declared: dict[str, Any]) -> FileIntent:
             f"file {path}: state {state} "
             + ("needs content or secret." if state == "file" else "takes no content and no secret.")
         )
+    if declared["block"] and declared["content"] is None:
+        raise ClusterwrightError(f"file {path}: block needs content, not secret.")
     return {
         "path": path,
         "state": state,
         "content": _content(declared),
         "secret": declared["secret"] is not None,
+        "block": declared["block"],
         "owner": declared["owner"],
         "group": declared["group"],
         "mode": mode,

@@ -37,12 +37,13 @@ def _count(term: str) -> int:
     for ranges in _RANGES.findall(term):
         members = 0
         end = -1
+        padded = re.search(r"(?<![0-9])0[0-9]", ranges)
         for part in ranges.split(","):
             first, _dash, last = part.partition("-")
             last = last or first
             if int(last) < int(first):
                 raise NodeSetError(f"the range {part} in '{term}' runs backwards")
-            if first[0] == "0" and len(first) > 1 and len(last) != len(first):
+            if padded and not len(first) == len(last) == len(re.split(r"\D", ranges)[0]):
                 raise NodeSetError(f"the range {part} in '{term}' changes its zero padding")
             if int(first) <= end:       # ClusterShell would sort them, Slurm would not: addresses would go to the wrong nodes
                 raise NodeSetError(f"the numbers in '{term}' must go up, each once: {part} comes too late")

@@ -135,7 +135,7 @@ class Source:
                     if name in mine:
                         self.problems.append(Problem(
                             marks[(key, name)], f"'{name}' stands in {key} twice; first at {self.marks[(key, name)]}"))
-                self.data[key] = {**value, **mine}
+                self.data[key] = {**mine, **{name: item for name, item in value.items() if name not in mine}}
             elif isinstance(mine, list) and isinstance(value, list):
                 shift = len(mine)
                 self.data[key] = mine + value

@@ -195,3 +195,30 @@ def test_a_mount_point_is_named(node, monkeypatch):
     with pytest.raises(ClusterwrightError, match=r"hosts: .*mount point of its own.*--no-hosts"):
         replace.apply(Session(node.run), planned(declare(node.file("hosts", "new"))))
     assert names(node) == ["hosts"]
+
+
+def test_a_block_leaves_what_stands_around_it(node):
+    hosts = node.path / "hosts"
+    hosts.write_text("127.0.0.1 localhost\n10.0.0.9 mirror\n")
+    applied(node, node.file("hosts", "10.0.0.1 cn1\n", block=True)).commit()
+    assert hosts.read_text() == (
+        "# BEGIN clusterwright.hpc\n10.0.0.1 cn1\n# END clusterwright.hpc\n127.0.0.1 localhost\n10.0.0.9 mirror\n"
+    )
+    hosts.write_text("10.0.0.8 first\n" + hosts.read_text())
+    applied(node, node.file("hosts", "10.0.0.2 cn2", block=True)).commit()
+    assert hosts.read_text() == (
+        "10.0.0.8 first\n# BEGIN clusterwright.hpc\n10.0.0.2 cn2\n# END clusterwright.hpc\n127.0.0.1 localhost\n10.0.0.9 mirror\n"
+    )
+
+
+def test_a_block_makes_the_file_and_a_half_block_is_not_taken_for_one(node):
+    applied(node, node.file("hosts", "10.0.0.1 cn1", block=True)).commit()
+    assert (node.path / "hosts").read_text() == "# BEGIN clusterwright.hpc\n10.0.0.1 cn1\n# END clusterwright.hpc\n"
+    (node.path / "hosts").write_text("# BEGIN clusterwright.hpc\n10.0.0.1 cn1\n")
+    applied(node, node.file("hosts", "10.0.0.1 cn1", block=True)).commit()
+    assert (node.path / "hosts").read_text().endswith("# END clusterwright.hpc\n# BEGIN clusterwright.hpc\n10.0.0.1 cn1\n")
+
+
+def test_a_block_takes_no_secret():
+    with pytest.raises(ClusterwrightError, match="block needs content"):
+        declare({"path": "/x", "state": "file", "secret": "aGVsbG8=", "owner": "root", "group": "root", "mode": None, "backup": False, "block": True})

@@ -1,0 +1,181 @@
+"""The commands of tools/lab.py."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import re
+import secrets
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from . import access, host, images, nodes
+from .common import BEGUN, LABEL, LabError, alone, podman, run, say
+from .nodes import Lab
+
+
+def main(arguments: list[str], labs: Path) -> int:
+    """Run one command; `labs` is the directory that holds one directory a lab."""
+    options = _parse(arguments)
+    try:
+        return int(options.command(options, labs))
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted; `up` goes on from here, `down` removes what there is", file=sys.stderr, flush=True)
+        os._exit(130)  # a return would wait for the threads, and those for nodes that boot
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="lab.py", description="Systemd containers that stand for the nodes of a cluster file.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function: object, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=function)
+        return added
+
+    up_parser = command("up", up, "Start the lab, or what is missing of it.")
+    up_parser.add_argument("--image", choices=[*images.VARIANTS], default="slurm", help="what is installed on the nodes (default: slurm)")
+    down_parser = command("down", down, "Remove every trace of the lab.")
+    down_parser.add_argument("--images", action="store_true", help="the images of all labs too")
+    status_parser = command("status", status, "Show the nodes; exit status 1 unless all run.")
+    for parser_with_file in (up_parser, down_parser, status_parser):
+        parser_with_file.add_argument("-i", dest="inventory", metavar="FILE", type=Path, required=True, help="the cluster file")
+    image_parser = command("image", image, "Build an image, unless it is there.")
+    image_parser.add_argument("variant", choices=tuple(images.VARIANTS))
+    return parser.parse_args(arguments)
+
+
+def lab_nodes(inventory: Path) -> Lab:
+    """The lab that a cluster file describes. All management addresses must lie in one of its networks."""
+    from ansible_collections.clusterwright.hpc.plugins.plugin_utils import model  # noqa: PLC0415 - costs 0.3 s, and `image` needs none of it
+
+    try:
+        cluster = model.load(str(inventory))
+    except model.ClusterFileError as error:
+        raise LabError(f"{inventory} does not load:\n{error}") from None
+    addresses = {node.name: str(node.address) for node in cluster.nodes}
+    return nodes.lab_of(cluster.name, addresses, cluster.networks)
+
+
+def lab_name(inventory: Path) -> str:
+    """The cluster's name alone: a lab must come down also after its cluster file was broken."""
+    try:
+        found = re.search(r"""^name:[ \t]*["']?([\w-]+)""", inventory.read_text(), re.MULTILINE)
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"{inventory} cannot be read: {error}") from None
+    if not found:
+        raise LabError(f"{inventory} has no line `name: ...`, so it is not known which lab to remove")
+    return found[1]
+
+
+def up(options: argparse.Namespace, labs: Path) -> int:
+    """Bring the lab up: make what is missing, remake what is broken, keep what is good."""
+    lab = lab_nodes(options.inventory)
+    folder = labs / lab.name
+    with alone(f"lab {lab.name}"):
+        with alone("host", wait=True):
+            host.mend(0)
+        image_name, built = images.ensure(options.image)
+        key = access.ensure_key(folder)
+        try:
+            done, host_keys = _bring_up(lab, image_name, key)
+        except nodes.AddressHeld as error:
+            say(f"{error}; making the lab anew under another network name")
+            nodes.remove_all(lab.name)
+            lab = dataclasses.replace(lab, network=f"{lab.network}-{secrets.token_hex(3)}")
+            done, host_keys = _bring_up(lab, image_name, key)
+        access.write(folder, lab, host_keys)
+        _prove_ssh(folder, lab)
+        if built:
+            images.remove_outdated()
+    counts = f"{len(done.create)} created, {len(done.remake)} remade, {len(done.keep)} kept, {len(done.remove)} removed"
+    word = "changed" if done.create or done.remake or done.remove else "unchanged"
+    print(f"lab: {word}: {len(lab.addresses)} nodes up, {counts}, {time.monotonic() - BEGUN:.0f} s")
+    return 0
+
+
+def _bring_up(lab: Lab, image_name: str, key: str) -> tuple[nodes.Plan, dict[str, str]]:
+    """Carry the plan out; return what was done, and each node's ssh host key."""
+    lab = nodes.ensure_network(lab)
+    todo = nodes.plan(lab, image_name, nodes.existing(lab.name))
+    with alone("host", wait=True):
+        host.mend(len(todo.create))
+    nodes.remove(todo.remove)
+    kept = dict(zip(todo.keep, nodes.in_parallel(lambda node: nodes.check(lab, node, key), todo.keep), strict=True))
+    good = {node: host_key for node, host_key in kept.items() if host_key}
+    remake = (*todo.remake, *(node for node in kept if node not in good))
+    for node in remake:
+        say(f"{node}: not as it should be, making it anew")
+    new = [*todo.create, *remake]
+    if new:
+        say(f"starting {len(new)} nodes")
+    started = nodes.in_parallel(lambda node: nodes.start(lab, node, image_name, key), new)
+    good.update(zip(new, started, strict=True))
+    done = nodes.Plan(todo.create, remake, tuple(node for node in kept if node not in remake), todo.remove)
+    return done, {node: good[node] for node in lab.addresses}
+
+
+def _prove_ssh(folder: Path, lab: Lab) -> None:
+    """The lab is up when its key opens every node, not before."""
+
+    def enter(node: str) -> None:
+        done = run("ssh", "-F", str(folder / "ssh_config"), "-o", "BatchMode=yes", node, "true", timeout=30)
+        if done.returncode:
+            raise LabError(f"node {node} does not let the lab's key in: {done.stderr.strip()}; run `down` and `up`")
+
+    nodes.in_parallel(enter, lab.addresses)
+
+
+def down(options: argparse.Namespace, labs: Path) -> int:
+    """Remove containers, network, volumes and directory of the lab, and what was mended on the machine for the last one."""
+    name = lab_name(options.inventory)
+    with alone(f"lab {name}"):
+        containers, networks = nodes.remove_all(name)
+        volumes = podman("volume", "ls", "-q", "--filter", f"label={LABEL}={name}").split()
+        if volumes:
+            podman("volume", "rm", "-f", *volumes)
+        folder = labs / name
+        had_folder = folder.exists()
+        if had_folder:
+            shutil.rmtree(folder)
+        with contextlib.suppress(OSError):
+            labs.rmdir()
+        removed_images = images.remove_all() if options.images else 0
+        with alone("host", wait=True):
+            undone = host.undo()
+    counts = f"{containers} containers, {networks} networks, {len(volumes)} volumes, {removed_images} images removed"
+    word = "changed" if containers or networks or volumes or had_folder or removed_images or undone else "unchanged"
+    print(f"lab: {word}: {counts}, {time.monotonic() - BEGUN:.0f} s")
+    return 0
+
+
+def status(options: argparse.Namespace, labs: Path) -> int:
+    """Show one line a node."""
+    lab = lab_nodes(options.inventory)
+    there = {item["Names"][0]: item for item in nodes.existing(lab.name)}
+    states = {}
+    for node, address in lab.addresses.items():
+        found = there.get(lab.container(node), {"State": "missing", "Image": "-"})
+        states[node] = found["State"]
+        print(f"{node:<16} {address:<16} {found['State']:<10} {found['Image']}")
+    running = sum(state == "running" for state in states.values())
+    print(f"lab: {running} of {len(states)} nodes run; get in by: ssh -F {labs / lab.name}/ssh_config NODE")
+    return 0 if running == len(states) else 1
+
+
+def image(options: argparse.Namespace, labs: Path) -> int:  # noqa: ARG001 - every command is called alike
+    """Build the image, unless it is there."""
+    with alone("host", wait=True):
+        host.mend(0)
+    name, built = images.ensure(options.variant)
+    if built:
+        images.remove_outdated()
+    print(f"lab: {'changed' if built else 'unchanged'}: {name}")
+    return 0

@@ -1,0 +1,184 @@
+"""The images of the lab: built once, named after what goes in, and used again."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from .common import LabError, alone, last_line, podman, podman_json, run, say
+
+RELEASE = "trixie"
+REGISTRY_BASE = "docker.io/library/debian:13"
+REGISTRY_PATIENCE = 10  # seconds for an answer; a machine without a way out must not wait
+REPOSITORY = "localhost/clusterwright-lab"
+RECIPES = Path(__file__).parent / "recipes"
+VARIANTS = {"bare": "base", "slurm": "bare"}  # what each is built on
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# The apt settings that decide whether this machine's package sources can be reached and trusted.
+APT_SETTING = re.compile(r'Acquire::(?:https?::Proxy\b.*|Check-Valid-Until|Check-Date) ".+";')
+
+
+def name(variant: str, recipes: Path = RECIPES, release: str = RELEASE) -> str:
+    """The image's full name; its tag changes whenever the release or a recipe that goes into it does."""
+    return f"{REPOSITORY}:{variant}-{_key(variant, recipes, release)}"
+
+
+def _key(variant: str, recipes: Path, release: str) -> str:
+    parts = [release, REGISTRY_BASE]
+    if variant in VARIANTS:
+        parts = [_key(VARIANTS[variant], recipes, release), (recipes / f"Containerfile.{variant}").read_text()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def ensure(variant: str) -> tuple[str, bool]:
+    """The name of the image, built where it is missing, and whether it had to be."""
+    image = name(variant)
+    if _exists(image):
+        return image, False
+    with alone("image", wait=True):
+        if not _exists(image):  # another run may just have built it
+            _build(variant)
+    return image, True
+
+
+def remove_all() -> int:
+    """Remove every image of the lab, of former recipes too; return how many there were."""
+    tags = _tags()
+    if tags:
+        podman("rmi", "-f", *tags)
+    return len(tags)
+
+
+def remove_outdated() -> None:
+    """Remove images of former recipes, which only fill the disk; one that a container still uses stays."""
+    current = {name(variant) for variant in ("base", *VARIANTS)}
+    for tag in set(_tags()) - current:
+        run("podman", "rmi", tag)
+
+
+def _exists(image: str) -> bool:
+    return run("podman", "image", "exists", image).returncode == 0
+
+
+def _tags() -> list[str]:
+    listed = podman_json("images", "--filter", f"reference={REPOSITORY}")
+    return sorted({tag for item in listed for tag in item.get("Names") or [] if tag.startswith(f"{REPOSITORY}:")})
+
+
+def _build(variant: str) -> None:
+    below = VARIANTS[variant]
+    if not _exists(name(below)):
+        if below == "base":
+            _make_base()
+        else:
+            _build(below)
+    say(f"image {variant}: building")
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="clusterwright-lab-") as context:
+        (Path(context) / "apt.conf").write_text("\n".join(apt_settings()) + "\n")
+        done = run(
+            "podman", "build", "-q", "--network=host", "--layers=false", f"--build-arg=BASE={name(below)}",
+            f"--file={RECIPES}/Containerfile.{variant}", f"--tag={name(variant)}", context,
+        )  # fmt: skip
+    if done.returncode:
+        log = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+        raise LabError(f"image {variant}: podman build failed; its last lines say why:\n{log}")
+    say(f"image {variant}: built in {time.monotonic() - begun:.0f} s")
+
+
+def _make_base() -> None:
+    base = name("base")
+    had = _exists(REGISTRY_BASE)
+    if had or run("podman", "pull", "-q", REGISTRY_BASE, timeout=REGISTRY_PATIENCE).returncode == 0:
+        say(f"image base: {REGISTRY_BASE}")
+        podman("tag", REGISTRY_BASE, base)
+        if not had:
+            podman("untag", REGISTRY_BASE, REGISTRY_BASE)
+        return
+    say(f"image base: no registry in reach, making {RELEASE} by mmdebstrap from this machine's package sources")
+    begun = time.monotonic()
+    unfinished = f"{REPOSITORY}:unfinished"
+    command = [
+        "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root",
+        *(f"--aptopt={setting.rstrip(';')}" for setting in apt_settings()), RELEASE, "-", *debian_sources(),
+    ]  # fmt: skip
+    with tempfile.TemporaryFile("w+") as log:
+        try:
+            maker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+        except FileNotFoundError:
+            raise LabError("mmdebstrap is not installed; run tools/preflight.sh install") from None
+        taker = subprocess.Popen(
+            ["podman", "import", "-q", "-", unfinished],
+            stdin=maker.stdout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+        if maker.stdout:
+            maker.stdout.close()
+        told, _ = taker.communicate()
+        if maker.wait():
+            run("podman", "rmi", unfinished)
+            log.seek(0)
+            reason = last_line(log.read())
+            raise LabError(f"image base: mmdebstrap failed: {reason}; check this machine's package sources by `apt-get update`")
+    if taker.returncode:
+        raise LabError(f"image base: podman import failed: {last_line(told)}")
+    podman("tag", unfinished, base)
+    podman("untag", base, unfinished)
+    say(f"image base: made in {time.monotonic() - begun:.0f} s")
+
+
+def apt_settings() -> list[str]:
+    """This machine's apt settings that an image needs to reach the same sources."""
+    return [line for line in run("apt-config", "dump").stdout.splitlines() if APT_SETTING.fullmatch(line)]
+
+
+def debian_sources(root: Path = Path("/")) -> list[str]:
+    """Where this machine gets Debian from, as mmdebstrap's mirror arguments for our release.
+
+    Empty on another distribution, or when nothing fits: mmdebstrap then takes Debian's own address.
+    """
+    system = (root / "etc/os-release").read_text()
+    found = re.search(r"^VERSION_CODENAME=\W?(\w+)", system, re.MULTILINE)
+    if not found or not re.search(r"^ID=\W?debian\b", system, re.MULTILINE):
+        return []
+    folder = root / "etc/apt"
+    files = [folder / "sources.list", *sorted(folder.glob("sources.list.d/*"))]
+    entries: list[tuple[str, str, str]] = []
+    for file in files:
+        if file.is_file() and file.suffix == ".list":
+            entries += _one_line_entries(file.read_text())
+        elif file.is_file() and file.suffix == ".sources":
+            entries += _deb822_entries(file.read_text())
+    lines = []
+    for uri, suite, keyring in entries:
+        here, _, rest = suite.partition("-")
+        if here == found[1] and rest in ("", "updates", "security"):
+            ours = f"{RELEASE}-{rest}" if rest else RELEASE
+            lines.append(f"deb [signed-by={keyring}] {uri} {ours} main")
+    return list(dict.fromkeys(lines)) if any(line.endswith(f" {RELEASE} main") for line in lines) else []
+
+
+def _one_line_entries(text: str) -> Iterable[tuple[str, str, str]]:
+    for line in text.splitlines():
+        found = re.match(r"deb\s+(?:\[(.*?)\]\s+)?(\S+)\s+(\S+)\s+\S", line.strip())
+        if found:
+            keyring = re.search(r"signed-by=(/\S+)", found[1] or "")
+            yield found[2], found[3], keyring[1] if keyring else KEYRING
+
+
+def _deb822_entries(text: str) -> Iterable[tuple[str, str, str]]:
+    text = re.sub(r"(?m)^#.*\n?", "", text)
+    for stanza in re.split(r"\n\s*\n", text):
+        fields = {key.lower(): value.split() for key, value in re.findall(r"(?m)^([\w-]+):((?:.*(?:\n[ \t].*)*))", stanza)}
+        if "deb" not in fields.get("types", []) or fields.get("enabled") == ["no"]:
+            continue
+        signed = fields.get("signed-by", [])
+        keyring = signed[0] if len(signed) == 1 and signed[0].startswith("/") else KEYRING
+        for uri in fields.get("uris", []):
+            for suite in fields.get("suites", []):
+                yield uri, suite, keyring
