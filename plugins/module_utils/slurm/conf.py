@@ -39,8 +39,10 @@ DEFAULTS: Keys = {
 
 def render(intent: SlurmIntent) -> str:
     """The text of slurm.conf, the same bytes for the same intent."""
-    dropped = {key for key, value in intent["config"].items() if value == "omit"}
-    config = {key: value for key, value in {**DEFAULTS, **intent["config"]}.items() if key not in dropped}
+    # Slurm reads keys without regard to case: ours must not stand beside the user's.
+    said = {key.lower(): key for key in intent["config"]}
+    config: Keys = {said.get(key.lower(), key): value for key, value in DEFAULTS.items()}
+    config = {key: value for key, value in {**config, **intent["config"]}.items() if value != "omit"}
     lines = ["# Rendered from the cluster file by clusterwright.hpc: change it there.", f"ClusterName={intent['cluster_name']}"]
     lines += [f"SlurmctldHost={host['name']}({host['address']})" for host in intent["controllers"]]
     lines += [f"{key}={_value(value)}" for key, value in config.items()]
@@ -52,14 +54,15 @@ def render(intent: SlurmIntent) -> str:
 def parse(text: str) -> list[dict[str, str]]:
     """The lines of a slurm.conf as keys and values, comments and continuations resolved; keys as written."""
     joined = re.sub(r"\\\n", " ", text)
-    lines = (line.split("#", 1)[0].strip() for line in joined.splitlines())
-    return [dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line)) for line in lines if line]
+    lines = (line.split("#", 1)[0].strip() for line in joined.split("\n"))
+    return [{key: quoted or plain for key, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|(\S*))', line)} for line in lines if line]
 
 
 def _value(value: Value) -> str:
     if isinstance(value, bool):
         return "YES" if value else "NO"
-    return str(value)
+    text = str(value)
+    return f'"{text}"' if re.search(r"\s", text) else text
 
 
 def _line(keys: Keys) -> str:

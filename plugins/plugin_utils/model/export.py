@@ -39,8 +39,8 @@ def clustershell(cluster: Cluster) -> str:
     for source, name, members in memberships(cluster):
         sources[source][name] = members
     sources["roles"]["all"] = ",".join(group.nodeset for group in cluster.groups)
-    # JSON is YAML; its quoting keeps a NodeSet's brackets and commas together.
-    return "".join(f"{source}:\n" + "".join(f"  {name}: {json.dumps(members)}\n" for name, members in groups.items())
+    # JSON is YAML; its quoting keeps a NodeSet's brackets and commas together, and `no`, `on` and `1` words.
+    return "".join(f"{source}:\n" + "".join(f"  {json.dumps(name)}: {json.dumps(members)}\n" for name, members in groups.items())
                    for source, groups in sources.items() if groups)
 
 

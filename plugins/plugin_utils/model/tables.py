@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .problems import Mark, Problem, did_you_mean
 from .source import read_text
-from .types import Interface, NodeGroup
+from .types import BMC, Interface, NodeGroup
 
 FACTS = ("serial", "unit")      # columns that belong to the node, not to one of its interfaces
 _FORMS = {
@@ -66,6 +66,7 @@ def read_table(path: Path, group: NodeGroup, all_names: Collection[str] | None, 
             continue
         if len(row) != len(header):
             note(Problem(mark, f"this row has {len(row)} columns, the header has {len(header)}"))
+            seen.setdefault(row[min(header.index("name"), len(row) - 1)].strip(), line)
             continue
         cells = dict(zip(header, (cell.strip() for cell in row)))
         name = cells["name"]
@@ -91,7 +92,9 @@ def _columns(header: list[str], group: NodeGroup, mark: Mark, note: Note) -> dic
         kinds = ("mac", "address") if interface.network else ("guid", "address")
         for kind in kinds:
             known[f"{interface.name}_{kind}"] = (interface, kind)
-    ethernet = group.management or next((i for i in group.interfaces.values() if i.network), None)
+    ethernet = next((i for i in group.interfaces.values() if i.network and i.name != BMC), None)
+    if group.management and "address" not in header:
+        ethernet = group.management
     fabric = next((i for i in group.interfaces.values() if i.fabric), None)
     if ethernet:
         known |= {"mac": (ethernet, "mac"), "address": (ethernet, "address")}

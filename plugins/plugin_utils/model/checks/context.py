@@ -48,7 +48,7 @@ class Context:
         self.cluster = cluster
         self.written = written
         self.table_marks = table_marks
-        self.group_of = {name: group for group in cluster.groups for name in group.names}
+        self.group_of = {name: group for group in reversed(cluster.groups) for name in group.names}     # of two, the first
         self.switch_names = {switch.name for switch in cluster.switches}
         self._complaints = {trail[:length] for trail in source.complaints for length in range(len(trail) + 1)}
         # One that could not be built has unknown names: what refers to them may be right.

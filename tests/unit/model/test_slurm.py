@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+import pytest
+from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm import conf
+from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model import compile as intents
+from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model.problems import Mark
+from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model.types import Interface
+
+CLUSTER = """\
+plugin: clusterwright.hpc.cluster
+name: c
+networks:
+  admin: {subnet: 10.0.0.0/16}
+hardware:
+  h: {sockets: 2, cores_per_socket: 4, features: [fast]}
+nodes:
+  head1:
+    roles: [slurm_controller]
+    interfaces: {eth0: {network: admin, address: 10.0.0.1}}
+  %s:
+    hardware: h
+    roles: [slurm_compute]
+    interfaces: {eth0: {network: admin, address: 10.0.0.254}}
+%s"""
+
+
+def _interface(first, **exceptions):
+    return Interface("eth0", "admin", None, int(IPv4Address(first)), None, Mark("x", 1), addresses=exceptions.get("exceptions", {}))
+
+
+@pytest.mark.parametrize(("first", "nodes", "folded"), [
+    ("10.0.0.1", 1, "10.0.0.1"),
+    ("10.0.0.1", 3, "10.0.0.[1-3]"),
+    ("10.0.0.254", 4, "10.0.0.[254-255],10.0.1.[0-1]"),
+    ("10.0.0.255", 2, "10.0.0.255,10.0.1.0"),
+    ("10.0.255.255", 258, "10.0.255.255,10.1.0.[0-255],10.1.1.0"),
+])
+def test_addresses_are_a_nodeset_that_crosses_the_octets(first, nodes, folded):
+    assert intents.addresses(_interface(first), nodes) == folded
+
+
+@given(st.integers(2**24, 2**32 - 2000), st.integers(1, 700), st.dictionaries(st.integers(0, 40), st.integers(2**24, 2**31), max_size=3))
+def test_addresses_keep_the_order_of_the_nodes(first, nodes, exceptions):
+    interface = _interface(str(IPv4Address(first)), exceptions=exceptions)
+    expanded = [name for term in intents.addresses(interface, nodes).split(",") for name in NodeSet(term, resolver=RESOLVER_NOGROUP)]
+    assert expanded == [str(IPv4Address(interface.address(position))) for position in range(nodes)]
+
+
+def test_the_first_name_as_written_has_the_first_address(folder):
+    """slurmctld pairs NodeName and NodeAddr in the order in which each is written."""
+    cluster = folder.load(CLUSTER % ("gpu[1-2],cn[1-2]", ""))
+    (line,) = intents.slurm(cluster)["nodes"]
+    assert (line["NodeName"], line["NodeAddr"]) == ("gpu[1-2],cn[1-2]", "10.0.0.[254-255],10.0.1.[0-1]")
+    assert [(node.name, node.address) for node in cluster.nodes][1:4] == [("gpu1", "10.0.0.254"), ("gpu2", "10.0.0.255"), ("cn1", "10.0.1.0")]
+
+
+def test_rendered(folder):
+    slurm = """\
+slurm:
+  partitions:
+    day: {nodes: "cn[1-3]", default: true, max_time: 1-0, default_time: 30, oversubscribe: true, config: {PriorityTier: 5, State: DOWN}}
+  config: {SlurmdTimeout: 60, MpiDefault: omit, KILLONBADEXIT: 0, LaunchParameters: "a b", DisableRootJobs: true}
+"""
+    text = conf.render(intents.slurm(folder.load(CLUSTER % ("cn[1-3]", slurm))))
+    lines = text.splitlines()
+    assert lines[1:3] == ["ClusterName=c", "SlurmctldHost=head1(10.0.0.1)"]
+    assert lines[-2:] == [
+        "NodeName=cn[1-3] NodeAddr=10.0.0.[254-255],10.0.1.0 Sockets=2 CoresPerSocket=4 ThreadsPerCore=1 Features=fast",
+        "PartitionName=day Nodes=cn[1-3] Default=YES MaxTime=1-0 DefaultTime=30 OverSubscribe=YES PriorityTier=5 State=DOWN"]
+    assert "SlurmdTimeout=60" in lines
+    assert 'LaunchParameters="a b"' in lines
+    assert "DisableRootJobs=YES" in lines
+    assert "MpiDefault" not in text
+    # Slurm reads keys without regard to case, and the last of two wins with a warning: ours must not stand beside the user's.
+    assert [line for line in lines if line.lower().startswith("killonbadexit")] == ["KILLONBADEXIT=0"]
+
+
+def test_parsed():
+    text = 'A=1 # why\n# B=2\n\nNodeName=cn[1-2] \\\n  Reason="two words" State=DOWN\nTRESBillingWeights="CPU=1.0,Mem=0.25G"\nEmpty=""\n'
+    assert conf.parse(text) == [
+        {"A": "1"}, {"NodeName": "cn[1-2]", "Reason": "two words", "State": "DOWN"}, {"TRESBillingWeights": "CPU=1.0,Mem=0.25G"}, {"Empty": ""}]
+
+
+# What the schema lets through.
+_keys = st.from_regex(r"\A[A-Z][A-Za-z]{1,12}\Z")
+_values = st.one_of(st.integers(), st.booleans(), st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"], exclude_characters='"#\\'), min_size=1))
+_lines = st.dictionaries(_keys, _values, min_size=1, max_size=4)
+
+
+@given(_lines, st.lists(_lines, max_size=3), st.lists(_lines, max_size=3))
+def test_what_is_rendered_can_be_read_back(config, nodes, partitions):
+    config = {key: value for key, value in config.items() if value != "omit"}
+    intent = {"cluster_name": "c", "controllers": [], "nodes": nodes, "partitions": partitions, "config": config}
+    read = conf.parse(conf.render(intent))
+    written = [{key: {True: "YES", False: "NO"}[value] if isinstance(value, bool) else str(value) for key, value in line.items()}
+               for line in (*({key: value} for key, value in config.items()), *nodes, *partitions)]
+    assert all(line in read for line in written)
+    assert read[len(read) - len(nodes) - len(partitions):] == written[len(config):]
