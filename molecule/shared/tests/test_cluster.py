@@ -15,10 +15,16 @@ def test_names_resolve_from_the_cluster_file(node, cluster):
         assert other.address in node.check_output("getent ahostsv4 %s", other.name)
 
 
-def test_jobs_may_pin_memory(node, submit_host, compute_names):
+def test_limits_let_mpi_pin_memory(node):
     assert "* - memlock unlimited" in node.file("/etc/security/limits.d/50-clusterwright.conf").content_string
-    said = submit_host.check_output("srun --nodes=%s sh -c 'ulimit -l'", str(len(compute_names)))
-    assert set(said.split()) == {"unlimited"}
+
+
+def test_a_job_has_the_memlock_limit_of_its_node_not_of_the_submitting_shell(submit_host):
+    limit, nodes_own = submit_host.check_output(
+        "bash -c 'ulimit -S -l 64; srun -N1 sh -c \"ulimit -l; systemctl show slurmd -P MainPID | xargs -I{} grep locked /proc/{}/limits\"'"
+    ).splitlines()
+    assert limit != "64"
+    assert limit == "unlimited" or int(limit) * 1024 == int(nodes_own.split()[3])
 
 
 def test_all_nodes_have_one_key(submit_host, compute_names):
