@@ -11,8 +11,8 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.node import serv
 from ansible_collections.clusterwright.hpc.plugins.module_utils.node.session import Session
 
 
-def service(name, uses=(), enabled=True, state="started"):
-    return {"name": name, "enabled": enabled, "state": state, "uses": list(uses)}
+def service(name, uses=(), enabled=True, state="started", rereads=()):
+    return {"name": name, "enabled": enabled, "state": state, "uses": list(uses), "rereads": list(rereads)}
 
 
 def planned(node, *declared, changed=(), awaits_packages=False):
@@ -74,6 +74,19 @@ def test_stale_by_a_change_of_this_call_but_not_when_it_starts_anyway(node):
     node.unit("starts.service", "enabled")
     plan = planned(node, service("runs.service", ["/f"]), service("starts.service", ["/f"]), changed=["/f"])
     assert plan.stale == ["runs.service"]
+
+
+def test_a_reload_that_replaces_the_process_brings_it_up_to_date_but_is_no_restart(node):
+    node.unit("ctl.service", "enabled", "active", started=60)
+    (node.path / "f").write_text("x")
+    read = str(node.path / "f")
+    declared = service("ctl.service", uses=[read], rereads=[read])
+    plan = planned(node, declared)
+    assert (plan.stale, plan.outdated) == (["ctl.service"], ["ctl.service"])
+    time.sleep(0.02)
+    node.units["ctl.service"]["ExecMainStartTimestampMonotonic"] = str(int(time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6))
+    plan = planned(node, declared)
+    assert (plan.stale, plan.outdated) == (["ctl.service"], [])
 
 
 def test_changed_unit_files_are_loaded_first(node):
