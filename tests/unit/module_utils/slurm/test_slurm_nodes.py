@@ -28,8 +28,9 @@ def test_states_and_reasons_are_read():
 def test_who_does_not_respond_and_why():
     bad = nodes.not_responding(["cn1", "cn2", "cn3", "cn4", "cn5", "cn6", "cn9"], nodes.parse(LINES))
     assert set(bad) == {"cn3", "cn4", "cn6", "cn9"}
-    assert "Low RealMemory" in bad["cn4"]
-    assert bad["cn9"] == "unknown to slurmctld"
+    assert "Low RealMemory" in bad["cn4"] and "cluster file" in bad["cn4"]
+    assert "NOT_RESPONDING" in bad["cn3"] and "journalctl" in bad["cn3"]
+    assert "slurmctld does not know it" in bad["cn9"]
 
 
 def waiting(*answers):
@@ -54,14 +55,14 @@ def test_waiting_ends_when_the_last_node_responds():
 
 def test_waiting_ends_at_the_deadline():
     run, clock, pause, now = waiting("NodeName=cn1 State=UNKNOWN\n")
-    assert nodes.wait_responding(run, ["cn1"], 5, clock, pause)[1] == {"cn1": "UNKNOWN"}
-    assert now[0] == 5
+    assert "UNKNOWN" in nodes.wait_responding(run, ["cn1"], 9, clock, pause)[1]["cn1"]
+    assert now[0] == 9
 
 
-def test_a_node_that_slurmctld_refuses_is_not_waited_for():
+def test_a_node_that_slurmctld_refuses_is_given_up_soon():
     run, clock, pause, now = waiting("NodeName=cn1 State=DOWN+INVALID_REG Reason=Low RealMemory [slurm@x]\n")
-    assert nodes.wait_responding(run, ["cn1"], 60, clock, pause)[1] == {"cn1": "DOWN+INVALID_REG (Low RealMemory)"}
-    assert now[0] == 0
+    assert "Low RealMemory" in nodes.wait_responding(run, ["cn1"], 60, clock, pause)[1]["cn1"]
+    assert now[0] == nodes.GRACE
 
 
 def test_a_silent_slurmctld_is_named():
