@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm import conf
 
 

@@ -44,6 +44,7 @@ from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
+
 from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model import ClusterFileError, export, loaded
 
 

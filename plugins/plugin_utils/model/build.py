@@ -113,7 +113,7 @@ class Builder:
                 pkeys = units.key_range(entry["pkeys"])
             except ValueError as error:
                 self.source.error((*trail, "pkeys"), str(error))
-        return Fabric(name, entry["kind"] if "kind" in entry else "infiniband", self.names(entry.get("managers"), (*trail, "managers")),
+        return Fabric(name, entry.get("kind", "infiniband"), self.names(entry.get("managers"), (*trail, "managers")),
                       entry.get("speed"), entry.get("width"), entry.get("mtu"), pkeys, self.source.mark(trail))
 
     def _hardware(self, name: str, entry: dict[str, Any]) -> Hardware:
@@ -124,8 +124,8 @@ class Builder:
             (gpus["type"], gpus["count"]) if gpus and gpus.keys() >= {"type", "count"} else None,
             (entry.get("bmc") or {}).get("protocol"), tuple(entry.get("features") or ()))
         if entry.get("cpus", made.cpus) != made.cpus:
-            self.source.error(("hardware", name, "cpus"), f"cpus is {entry['cpus']}, but {made.sockets} sockets × {made.cores_per_socket} "
-                              f"cores × {made.threads_per_core} threads make {made.cpus}")
+            self.source.error(("hardware", name, "cpus"), f"cpus is {entry['cpus']}, but {made.sockets} sockets x {made.cores_per_socket} "
+                              f"cores x {made.threads_per_core} threads make {made.cpus}")
         return made
 
     def _group(self, text: str, hardware: dict[str, Hardware]) -> NodeGroup | None:
@@ -134,7 +134,8 @@ class Builder:
         names = self._hosts(text, trail)
         if not names:
             return None
-        interfaces = {name: self._interface(trail, name, given or {}, len(names)) for name, given in (entry.get("interfaces") or {}).items()}
+        interfaces = {name: self._interface(trail, name, given or {}, len(names))
+                      for name, given in (entry.get("interfaces") or {}).items()}
         racks = self.names(entry.get("rack"), (*trail, "rack"))
         if len(racks) > len(names):
             self.source.error((*trail, "rack"), f"{len(names)} nodes cannot be spread over {len(racks)} racks")
@@ -175,7 +176,8 @@ class Builder:
         trail = ("switches", text)
         entry = self.data["switches"][text] or {}
         first = self._address(entry.get("address"), (*trail, "address"))
-        ports = tuple(port for index, uplink in enumerate(entry.get("uplinks") or ()) for port in self.names(uplink, (*trail, "uplinks", index)))
+        ports = tuple(port for index, uplink in enumerate(entry.get("uplinks") or ())
+                      for port in self.names(uplink, (*trail, "uplinks", index)))
         names = self._hosts(text, trail)
         if first is None:
             return []
@@ -194,7 +196,7 @@ class Builder:
             return []
         if len(nodes) != len(switches) * len(ports):
             self.source.error(trail, f"{len(nodes)} nodes, but {len(switches) * len(ports)} switch ports "
-                              f"({len(switches)} switches × {len(ports)} ports)")
+                              f"({len(switches)} switches x {len(ports)} ports)")
             return []
         ends = [(switch, port) for switch in switches for port in ports]
         return [Cable(node, entry["interface"], switch, port, row) for node, (switch, port) in zip(nodes, ends)]
@@ -202,8 +204,8 @@ class Builder:
     def _tenant(self, name: str, entry: dict[str, Any]) -> Tenant:
         trail = ("tenants", name)
         return Tenant(name, entry.get("nodes", ""), self.names(entry.get("nodes"), (*trail, "nodes")), entry.get("vlan"),
-                      self._subnet(entry.get("subnet"), (*trail, "subnet")), entry.get("pkey"), tuple(filter(None, entry.get("reaches") or ())),
-                      (entry.get("qos") or {}).get("level"), self.source.mark(trail))
+                      self._subnet(entry.get("subnet"), (*trail, "subnet")), entry.get("pkey"),
+                      tuple(filter(None, entry.get("reaches") or ())), (entry.get("qos") or {}).get("level"), self.source.mark(trail))
 
     def _partition(self, name: str, entry: dict[str, Any]) -> Partition:
         members = self.names(entry.get("nodes"), ("slurm", "partitions", name, "nodes"))

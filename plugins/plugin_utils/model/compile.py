@@ -15,7 +15,8 @@ def slurm(cluster: Cluster) -> SlurmIntent:
     """slurm.conf's content. One line for each NodeGroup, however many nodes it has."""
     return {
         "cluster_name": cluster.name,
-        "controllers": [{"name": node.name, "address": node.address or node.name} for node in cluster.nodes if "slurm_controller" in node.roles],
+        "controllers": [{"name": node.name, "address": node.address or node.name}
+                        for node in cluster.nodes if "slurm_controller" in node.roles],
         "nodes": [_slurm_nodes(group) for group in cluster.groups if "slurm_compute" in group.roles],
         "partitions": [_slurm_partition(partition) for partition in cluster.partitions.values()],
         "config": cluster.slurm_config,
@@ -55,12 +56,17 @@ def addresses(interface: Interface, nodes: int) -> str:
     Written without folding single names, because the order counts: the first address is the first node's.
     """
     runs: list[list[int]] = []
-    for position in range(nodes):
+    position = 0
+    while position < nodes:
         number = interface.address(position)
-        assert number is not None       # a check sees to that
+        if number is None:
+            raise ValueError(f"{interface.name} has no address at position {position}")     # a check sees to that
+        # Where addresses count up, one step takes all that share the first three parts.
+        step = 1 if interface.addresses else min(nodes - position, 256 - (number & 0xFF))
         if runs and number == runs[-1][1] + 1 and number & 0xFF:
-            runs[-1][1] = number
+            runs[-1][1] = number + step - 1
         else:
-            runs.append([number, number])
+            runs.append([number, number + step - 1])
+        position += step
     return ",".join(str(IPv4Address(first)) if first == last else f"{IPv4Address(first & ~0xFF)}"[:-1] + f"[{first & 0xFF}-{last & 0xFF}]"
                     for first, last in runs)

@@ -35,7 +35,7 @@ def _hosts_line(address: str, name: str, domain: str | None) -> str:
 
 def clustershell(cluster: Cluster) -> str:
     """A ClusterShell groups file (YAML): sources ``roles``, ``racks``, ``tenants``, ``partitions``."""
-    sources = {source: {} for source in ("roles", "racks", "tenants", "partitions")}
+    sources: dict[str, dict[str, str]] = {source: {} for source in ("roles", "racks", "tenants", "partitions")}
     for source, name, members in memberships(cluster):
         sources[source][name] = members
     sources["roles"]["all"] = ",".join(group.nodeset for group in cluster.groups)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from . import compile as intents
 from .identifiers import identifier
-from .types import BMC, Cable, Cluster, NodeGroup
+from .types import BMC, Cable, Cluster, Hardware, NodeGroup
 
 PYTHON = "/usr/bin/python3"     # said, so that Ansible does not look for it on each host
 
@@ -51,7 +51,8 @@ def host_vars(cluster: Cluster) -> Iterator[tuple[str, list[tuple[str, HostVars]
     for group in cluster.groups:
         yield own_group(group.nodeset), _node_vars(group, ports)
     for nodeset in dict.fromkeys(switch.nodeset for switch in cluster.switches):
-        yield own_group(nodeset), [(switch.name, {"ansible_host": switch.address}) for switch in cluster.switches if switch.nodeset == nodeset]
+        members = [switch for switch in cluster.switches if switch.nodeset == nodeset]
+        yield own_group(nodeset), [(switch.name, {"ansible_host": switch.address}) for switch in members]
 
 
 def _ports(cluster: Cluster) -> dict[str, list[Cable]]:
@@ -104,7 +105,7 @@ def groups(cluster: Cluster) -> list[Group]:
         for role in nodes.roles:
             group(role).children.append(own)
         if nodes.hardware:
-            group(f"hardware_{identifier(nodes.hardware.name)}", **_hardware_vars(nodes)).children.append(own)
+            group(f"hardware_{identifier(nodes.hardware.name)}", **_hardware_vars(nodes.hardware)).children.append(own)
         if nodes.os:
             group(f"os_{identifier(nodes.os)}", node_os=nodes.os, ansible_python_interpreter=PYTHON).children.append(own)
         if BMC in nodes.interfaces:
@@ -128,9 +129,7 @@ def groups(cluster: Cluster) -> list[Group]:
     return list(found.values())
 
 
-def _hardware_vars(nodes: NodeGroup) -> dict[str, Any]:
-    hardware = nodes.hardware
-    assert hardware is not None
+def _hardware_vars(hardware: Hardware) -> dict[str, Any]:
     declared = {"sockets": hardware.sockets, "cores_per_socket": hardware.cores_per_socket, "threads_per_core": hardware.threads_per_core}
     if hardware.memory:
         declared["memory_mib"] = hardware.memory
@@ -141,6 +140,8 @@ def _rack_groups(nodes: NodeGroup, own: str, group: Any) -> None:
     if len(nodes.racks) == 1:
         group(f"rack_{identifier(nodes.racks[0])}", rack=nodes.racks[0]).children.append(own)
         return
+    members: dict[str, list[str]] = {}
     for position, name in enumerate(nodes.names if nodes.racks else ()):
-        rack = nodes.rack(position) or ""
-        group(f"rack_{identifier(rack)}", rack=rack).hosts.append(name)
+        members.setdefault(nodes.rack(position) or "", []).append(name)
+    for rack, names in members.items():
+        group(f"rack_{identifier(rack)}", rack=rack).hosts.extend(names)

@@ -33,7 +33,7 @@ def validate(source: Source) -> None:
             yield ValidationError(f"{value!r} does not match {wanted!r}")
 
     # 10.0 is an integer to JSON Schema; to the code it is a float, and a VLAN is none.
-    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _checker, value: isinstance(value, int) and not isinstance(value, bool))
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _checker, value: type(value) is int)
     validator = validators.extend(Draft202012Validator, {"pattern": pattern}, type_checker=types)
     schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
     breaches = [found for error in validator(schema).iter_errors(source.data) for found in _explain(error)]
@@ -73,7 +73,9 @@ def _explain(error: Any) -> Iterator[tuple[Trail, str]]:
         yield (*trail, value), f"'{value}' is not {schema.get('title', 'a name that can be used here')}"
     elif error.validator == "enum":
         choices = error.validator_value
-        yield trail, f"{label}: {_show(value)} is unknown{did_you_mean(str(value), map(str, choices))}"
+        words = isinstance(choices[0], str) and isinstance(value, str)
+        hint = did_you_mean(value, choices) if words else f"; there is {', '.join(map(str, choices))}"
+        yield trail, f"{label}: {_show(value)} is unknown{hint}"
     elif "title" in schema and trail:
         yield trail, f"{label}: {_show(value)} is not {schema['title']}"
     elif error.validator == "type":

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):    # type: ignore[
 
     depth = 0
 
-    def descend_resolver(self, current_node: yaml.Node | None, current_index: Any) -> None:
+    def descend_resolver(self, current_node: yaml.Node | None, _current_index: Any) -> None:
         """Called by the composer before each node."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
@@ -52,7 +53,7 @@ for _tag, _pattern, _first in (
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
 
-_SCALARS = {
+_SCALARS: dict[str, Callable[[str], Data]] = {
     "tag:yaml.org,2002:str": str,
     "tag:yaml.org,2002:int": lambda text: int(text, 16) if text[:2] == "0x" else int(text),
     "tag:yaml.org,2002:float": float,

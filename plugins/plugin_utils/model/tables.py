@@ -73,7 +73,7 @@ def read_table(path: Path, group: NodeGroup, all_names: Collection[str] | None, 
         if name in seen:
             note(Problem(mark, f"'{name}' has a row already (line {seen[name]})"))
         elif name in positions:
-            _take_row(cells, columns, positions[name], group, mark, note, marks)
+            _take_row(cells, columns, positions[name], group, mark=mark, note=note, marks=marks)
         elif all_names is not None and name not in all_names:
             note(Problem(mark, f"'{name}' is no node of this cluster"))
         seen[name] = mark.line
@@ -114,7 +114,7 @@ def _columns(header: list[str], group: NodeGroup, mark: Mark, note: Note) -> dic
     return None if wrong else known
 
 
-def _take_row(cells: dict[str, str], columns: dict[str, tuple[Interface | None, str]], position: int, group: NodeGroup,
+def _take_row(cells: dict[str, str], columns: dict[str, tuple[Interface | None, str]], position: int, group: NodeGroup, *,
               mark: Mark, note: Note, marks: dict[tuple[str, int], Mark]) -> None:
     for column, text in cells.items():
         if column == "name" or not text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,9 +12,9 @@ from hypothesis import HealthCheck, settings
 from ansible_collections.clusterwright.hpc.plugins.plugin_utils import model
 
 # The same few examples each time. For a search: HYPOTHESIS_PROFILE=search.
-_common = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-settings.register_profile("few", max_examples=60, derandomize=True, database=None, **_common)
-settings.register_profile("search", max_examples=5000, database=None, **_common)
+_common: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("few", max_examples=40, derandomize=True, database=None, **_common)
+settings.register_profile("search", **{**_common, "max_examples": 3000, "database": None, "deadline": 2000})
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
 MINIMAL = """\

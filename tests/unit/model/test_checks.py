@@ -112,7 +112,8 @@ MISTAKES = [
      "4 addresses from 10.10.0.252 on run past the end of admin (10.10.0.0/24): only 3 fit"),
     ("gateway: 10.10.0.1\n", "gateway: 10.9.0.1\n", "gateway: 10.9.0.1", "the gateway 10.9.0.1 is no host address in 10.10.0.0/24"),
     ("gateway: 10.10.0.1\n", "gateway: 10.10.0.255\n", "gateway:", "the gateway 10.10.0.255 is no host address"),
-    ("eth0: {network: admin, address: 10.10.0.11,", "eth0: {network: admin,", "  head1:", "head1 has roles but no interface with an address"),
+    ("eth0: {network: admin, address: 10.10.0.11,", "eth0: {network: admin,", "  head1:",
+     "head1 has roles but no interface with an address"),
     # networks
     ("10.11.0.0/24", "10.11.0.1/24", "10.11.0.1/24", "'10.11.0.1/24' is not an IPv4 subnet; the subnet is 10.11.0.0/24"),
     ("10.11.0.0/24", "10.11.0.0/33", "10.11.0.0/33", "is not an IPv4 subnet"),
@@ -130,7 +131,8 @@ MISTAKES = [
     ("ib0: {fabric: ib0}", "ib0: {fabric: ib0, network: admin}", "ib0: {fabric: ib0, network", "ib0 needs one of network and fabric"),
     # identities
     ("mac: 02:00:00:00:00:01", "mac: 02:00:00:00:01:03", ("cn.csv", 4), "the MAC 02:00:00:00:01:03 belongs to cn3 eth0 and to head1 eth0"),
-    ("guid: 0x0002c9030000ff01", "guid: 0002C90300000004", ("cn.csv", 5), "the GUID 0x0002c90300000004 belongs to cn4 ib0 and to head1 ib0"),
+    ("guid: 0x0002c9030000ff01", "guid: 0002C90300000004", ("cn.csv", 5),
+     "the GUID 0x0002c90300000004 belongs to cn4 ib0 and to head1 ib0"),
     ("guid: 0x0002c9030000ff01", "guid: 2903000053420123", "2903000053420123", "write 0x and all 16 digits"),
     ("guid: 0x0002c9030000ff01", 'guid: "0"', "guid:", "is not a GUID"),
     ("address: 10.10.0.21}", "address: 10.10.0.21, mac: 02:00:00:00:09:09}", "02:00:00:00:09:09",
@@ -138,7 +140,7 @@ MISTAKES = [
     # hardware
     ("hardware: knl\n", "hardware: kln\n", "hardware: kln", "no hardware 'kln'; did you mean 'knl'?"),
     ("    hardware: knl\n", "", "  cn[1-4]:", "cn[1-4] has the role slurm_compute but no hardware"),
-    ("cpus: 256", "cpus: 128", "cpus: 128", "cpus is 128, but 1 sockets × 64 cores × 4 threads make 256"),
+    ("cpus: 256", "cpus: 128", "cpus: 128", "cpus is 128, but 1 sockets x 64 cores x 4 threads make 256"),
     # fabrics
     ("managers: head1", "managers: head2", "managers: head2", "no such nodes: head2; did you mean 'head1'?"),
     ("fabric: ib0, guid", "fabric: ib1, guid", "fabric: ib1", "no fabric 'ib1'; did you mean 'ib0'?"),
@@ -156,7 +158,7 @@ MISTAKES = [
     ('nodes: "cn[1-2]", interface', 'nodes: "cn[7-8]", interface', "cn[7-8]", "no such nodes: cn[7-8]"),
     ("interface: eth0, switch: leaf1", "interface: eth9, switch: leaf1", "eth9", "cn[1-2] has no interface 'eth9'"),
     ("switch: leaf1", "switch: leef1", "leef1", "no switch 'leef1'; did you mean 'leaf1'?"),
-    ('ports: "Te[1-2]"', 'ports: "Te[1-3]"', "Te[1-3]", "2 nodes, but 3 switch ports (1 switches × 3 ports)"),
+    ('ports: "Te[1-2]"', 'ports: "Te[1-3]"', "Te[1-3]", "2 nodes, but 3 switch ports (1 switches x 3 ports)"),
     ('ports: "Te[1-2]"', 'ports: "Te[2-3]"', "ports: Te3", "leaf1 Te3 has a cable to cn2 eth0 already"),
     ('ports: "Te[1-2]"', 'ports: "Te[1,49]"', "Te[1,49]", "cn2 is plugged into leaf1 Te49, which is an uplink"),
     ('nodes: "cn[3-4]", interface', 'nodes: "cn[2-3]", interface', "cn[2-3]", "cn2 eth0 has a cable to leaf1 Te2 already"),
@@ -169,7 +171,8 @@ MISTAKES = [
     ("exclude: cn1}", "exclude: cn9}", "exclude:", "no such nodes: cn9"),
     ("[slurm_controller, subnet_manager]", "[subnet_manager]", "nodes:\n", "none with slurm_controller"),
     ("slurm:\n", "slurm:\n  config: {NodeName: x}\n", "NodeName", "NodeName is made from the cluster file"),
-    ("slurm:\n", "slurm:\n  config: {SlurmdTimeout: 1, SLURMDTIMEOUT: 2}\n", "SLURMDTIMEOUT", "'SLURMDTIMEOUT' and 'SlurmdTimeout' are one key to Slurm"),
+    ("slurm:\n", "slurm:\n  config: {SlurmdTimeout: 1, SLURMDTIMEOUT: 2}\n", "SLURMDTIMEOUT",
+     "'SLURMDTIMEOUT' and 'SlurmdTimeout' are one key to Slurm"),
     ('all: {nodes: "cn[1-4]"', 'all: {config: {Nodes: x}, nodes: "cn[1-4]"', "all:", "Nodes is made from the cluster file"),
 ]
 
@@ -226,7 +229,8 @@ def test_a_table_that_is_not_there(folder):
 
 
 def test_a_table_may_serve_several_sets_and_come_from_a_spreadsheet(folder):
-    text = GOOD.replace("  cn[1-4]:\n", "  cn5:\n    interfaces: {eth0: {network: admin, address: 10.10.0.40}}\n    table: cn.csv\n  cn[1-4]:\n")
+    more = "  cn5:\n    interfaces: {eth0: {network: admin, address: 10.10.0.40}}\n    table: cn.csv\n"
+    text = GOOD.replace("  cn[1-4]:\n", f"{more}  cn[1-4]:\n")
     table = TABLE.replace(",guid,serial", "").replace("name,", "\ufeffname,")
     table = "\r\n".join(",".join(line.split(",")[:2]) for line in table.splitlines()) + '\r\n\r\n"cn5", 02:00:00:00:01:05\r\n,\r\n'
     cluster = folder.load(text, cn_csv=table)
@@ -311,8 +315,9 @@ class TestNoFollowOnNoise:
 
 
 def test_many_mistakes_come_all_at_once(folder):
-    text, lines = GOOD, set()
-    for old, new in (("vlan: 11", "vlan: 10"), ("cpus: 256", "cpus: 255"), ("10.31.0.0/24", "10.32.0.0/25"), ("reaches: [cfd]", "reaches: [cdf]"),
+    text = GOOD
+    for old, new in (("vlan: 11", "vlan: 10"), ("cpus: 256", "cpus: 255"), ("10.31.0.0/24", "10.32.0.0/25"),
+                     ("reaches: [cfd]", "reaches: [cdf]"),
                      ("exclude: cn1", "exclude: cn7"), ("default: true", "defualt: true")):
         text = text.replace(old, new)
     lines = {line_of(text, part) for part in ("vlan: 10,", "255", "10.32.0.0/24", "cdf", "cn7", "defualt")}

@@ -14,15 +14,17 @@ from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model import com
 from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model import export, hostvars
 
 FILES = Path(__file__).parent / "files"
-SMALL = (FILES / "fuzz.cluster.yml").read_text(encoding="utf-8")
+SMALL = (FILES / "fuzz.cluster.txt").read_text(encoding="utf-8")
 TABLE = (FILES / "cn.csv").read_text(encoding="utf-8")
 
 ODD = [
-    "", "null", "~", "true", "0", "-1", "1.0", "1e400", "9" * 25, "9" * 5000, "0x", "0xffffffffffffffffff", "1.5e300", "[]", "{}", "[[]]", "[{}]", "{a: b}",
-    "[1, null, x]", '""', '" "', '"\\n"', '"a\\n"', '"\\0"', '"\\u2028"', '"é"', '"１"', "日本", "cn[1-2]", "cn[1-999999999]", "cn[1-200000]", "[cn[1-2]]",
-    '"cn[1-4],head1"', "@all", "a!b", "255.255.255.255", "0.0.0.0", "10.10.0.21", "10.10.0.0/24", "0.0.0.0/0", "10.10.0.0/33", "1.2.3", "&x a", "*x", "!vault x",
-    "!!int a", "!!set {a}", "!!binary YQ==", "? a", "- a", "| \n  a", ">-", "@", "`", "%", "'", '"', "[", "{", "}", "]", "a: b: c", "-" * 300, "[" * 300, "<<", "../..",
-    "/dev/zero", "cluster.yml", "cn.csv", "admin", "ib0", "knl", "cfd", "head1", "leaf1", "eth0", "bmc", "omit", "localhost", "all", "12:00:00", "10 GiB", "0x7fff",
+    "", "null", "~", "true", "0", "-1", "1.0", "1e400", "9" * 25, "9" * 5000, "0x", "0xffffffffffffffffff", "1.5e300",
+    "[]", "{}", "[[]]", "[{}]", "{a: b}", "[1, null, x]", '""', '" "', '"\\n"', '"a\\n"', '"\\0"', '"\\u2028"', '"é"',
+    '"\uff11"', "日本", "cn[1-2]", "cn[1-999999999]", "cn[1-200000]", "[cn[1-2]]", '"cn[1-4],head1"', "@all", "a!b",
+    "255.255.255.255", "0.0.0.0", "10.10.0.21", "10.10.0.0/24", "0.0.0.0/0", "10.10.0.0/33", "1.2.3", "&x a", "*x",
+    "!vault x", "!!int a", "!!set {a}", "!!binary YQ==", "? a", "- a", "| \n  a", ">-", "@", "`", "%", "'", '"', "[",
+    "{", "}", "]", "a: b: c", "-" * 300, "[" * 300, "<<", "../..", "/dev/zero", "cluster.yml", "cn.csv", "admin",
+    "ib0", "knl", "cfd", "head1", "leaf1", "eth0", "bmc", "omit", "localhost", "all", "12:00:00", "10 GiB", "0x7fff",
 ]
 
 
@@ -87,7 +89,9 @@ def _changed_lines(draw, text=SMALL):
 
 _values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8), st.sampled_from(ODD)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.one_of(st.text(max_size=5), st.sampled_from(ODD)), inner, max_size=3)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.one_of(st.text(max_size=5), st.sampled_from(ODD)), inner, max_size=3)),
     max_leaves=6)
 
 

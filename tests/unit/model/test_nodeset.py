@@ -42,7 +42,7 @@ def test_names_come_in_the_order_written(text, names):
     ("cn 1", "is not a NodeSet"),
     ("cn[1-4]\n", "is not a NodeSet"),
     ("cn[[1-4]]", "is not a NodeSet"),
-    ("cn[１-３]", "is not a NodeSet"),
+    ("cn[\uff11-\uff13]", "is not a NodeSet"),
     ("cn[1-10/2]", "is not a NodeSet"),
     ("cn[4-1]", "runs backwards"),
     ("cn[01-3]", "zero padding"),

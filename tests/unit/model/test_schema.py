@@ -37,7 +37,8 @@ def test_it_is_a_valid_schema_of_its_draft():
 
 
 def test_the_walk_sees_the_keys():
-    assert {path for path, _key, _value in KEYS} >= {"", "networks.NAME", "nodes.NAME.interfaces.NAME", "cabling[]", "slurm.partitions.NAME"}
+    assert {path for path, _key, _value in KEYS} >= {
+        "", "networks.NAME", "nodes.NAME.interfaces.NAME", "cabling[]", "slurm.partitions.NAME"}
 
 
 @pytest.mark.parametrize(("path", "key", "value"), KEYS, ids=lambda value: value if isinstance(value, str) else "")
@@ -101,13 +102,14 @@ MISTAKES = [
     ("hardware: {h: {sockets: 0, cores_per_socket: 1}}\n", 7, "hardware.h.sockets: 0 is not a number from 1 to 64"),
     ("hardware: {h: {sockets: true, cores_per_socket: 1}}\n", 7, "hardware.h.sockets: true is not a number from 1 to 64"),
     ("hardware: {h: {sockets: 1.0, cores_per_socket: 1}}\n", 7, "hardware.h.sockets: 1.0 is not a number from 1 to 64"),
-    ("hardware: {h: {sockets: 1, cores_per_socket: 1, memory: 15}}\n", 7, "hardware.h.memory: 15 is not a size such as 15 GiB (MiB, GiB or TiB)"),
+    ("hardware: {h: {sockets: 1, cores_per_socket: 1, memory: 15}}\n", 7,
+     "hardware.h.memory: 15 is not a size such as 15 GiB (MiB, GiB or TiB)"),
     ("hardware: {h: {sockets: 1, cores_per_socket: 1, memory: 15 GB}}\n", 7,
      "hardware.h.memory: '15 GB' is not a size such as 15 GiB (MiB, GiB or TiB)"),
     ('hardware: {h: {sockets: 1, cores_per_socket: 1, memory: "15 GiB\\n"}}\n', 7,
      "hardware.h.memory: '15 GiB\n' is not a size such as 15 GiB (MiB, GiB or TiB)"),
     ("fabrics: {f: {kind: infiniban}}\n", 7, "fabrics.f.kind: 'infiniban' is unknown; did you mean 'infiniband'?"),
-    ("fabrics: {f: {kind: omnipath, mtu: 1500}}\n", 7, "fabrics.f.mtu: 1500 is unknown; there is 10240, 1024, 2048, 256, 4096, 512, 8192"),
+    ("fabrics: {f: {kind: omnipath, mtu: 1500}}\n", 7, "fabrics.f.mtu: 1500 is unknown; there is 256, 512, 1024, 2048, 4096, 8192, 10240"),
     ("tenants:\n  t:\n    nodes: n1\n    pkey: 0x8001\n", 10,
      "tenants.t.pkey: 32769 is not a P_Key from 0x0001 to 0x7ffe (the full-member bit is not part of it)"),
     ("tenants:\n  t:\n    nodes: n1\n    vlan: 4095\n", 10, "tenants.t.vlan: 4095 is not a VLAN id from 1 to 4094"),
@@ -115,9 +117,13 @@ MISTAKES = [
     ("cabling: [5]\n", 7, "cabling[0]: 5 is not a mapping"),
     ("cabling:\n  - {nodes: n1, interface: eth0, ports: p1}\n", 8, "'switch' is missing in cabling[0]"),
     ("slurm: {partitions: {DEFAULT: {nodes: n1}}}\n", 7, "'DEFAULT' is not a Slurm partition's name (letters, digits, - and _)"),
-    ("slurm: {partitions: {p: {nodes: n1, max_time: 1h}}}\n", 7,
-     "slurm.partitions.p.max_time: '1h' is not a time as Slurm writes it, such as 30, 12:00:00, 2-00:00:00 or UNLIMITED"),
-    ("slurm: {partitions: {p: {nodes: n1, default: yes}}}\n", 7, "slurm.partitions.p.default: 'yes' is not true or false"),
+    ("slurm: {partitions: {p: {nodes: [], max_time: 1h}}}\n", 7,
+     ["slurm.partitions.p.max_time: '1h' is not a time as Slurm writes it, such as 30, 12:00:00, 2-00:00:00 or UNLIMITED",
+      "slurm.partitions.p.nodes: a list is not a NodeSet such as cn[001-300,305],gpu[1-4]"]),
+    ("slurm: {partitions: {p: {nodes: x1, max_time: 1h}}}\n", 7, ["no such nodes: x1; there is n1, n2",
+     "slurm.partitions.p.max_time: '1h' is not a time as Slurm writes it, such as 30, 12:00:00, 2-00:00:00 or UNLIMITED"]),
+    ("slurm: {partitions: {p: {default: yes}}}\n", 7,
+     ["'nodes' is missing in slurm.partitions.p", "slurm.partitions.p.default: 'yes' is not true or false"]),
     ("slurm: {config: {schedulerType: x}}\n", 7, "'schedulerType' is not a key of slurm.conf such as SchedulerType"),
     ("slurm: {config: {SchedulerType: [x]}}\n", 7,
      "slurm.config.SchedulerType: a list is not a word, a number or true/false; omit drops one of ours"),

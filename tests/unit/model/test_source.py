@@ -201,7 +201,7 @@ class TestInclude:
         ("[[a.yml]]", {}, ("cluster.yml", 7), "takes the names of files"),
         ('"a\\0b"', {}, ("cluster.yml", 7), "takes the names of files"),
     ])
-    def test_what_cannot_be_included(self, folder, minimal, include, files, place, said):
+    def test_what_cannot_be_included(self, folder, minimal, *, include, files, place, said):
         (problem,) = folder.problems(minimal + f"include: {include}\n", **files)
         assert problem[:2] == place
         assert said in problem[2]

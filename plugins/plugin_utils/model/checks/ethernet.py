@@ -41,7 +41,8 @@ def check(context: Context) -> None:
 
 def _subnets(context: Context) -> None:
     cluster = context.cluster
-    named: list[tuple[IPv4Network, Trail]] = [(network.subnet, ("networks", network.name, "subnet")) for network in cluster.networks.values()]
+    named: list[tuple[IPv4Network, Trail]]
+    named = [(network.subnet, ("networks", network.name, "subnet")) for network in cluster.networks.values()]
     named += [(tenant.subnet, ("tenants", tenant.name, "subnet")) for tenant in cluster.tenants.values() if tenant.subnet]
     # Sorted, a subnet stands before all that lie in it; of two that overlap, one always lies in the other.
     around: tuple[IPv4Network, Trail] | None = None
@@ -70,7 +71,8 @@ def _interface(context: Context, group: NodeGroup, interface: Interface) -> None
         if not context.complained(trail):
             context.error(trail, f"{interface.name} needs one of network and fabric")
         return
-    for kind, name, known in (("network", interface.network, context.written.networks), ("fabric", interface.fabric, context.written.fabrics)):
+    written = context.written
+    for kind, name, known in (("network", interface.network, written.networks), ("fabric", interface.fabric, written.fabrics)):
         if name and name not in known:
             context.error((*trail, kind), f"no {kind} '{name}'{did_you_mean(name, known)}")
     network = context.cluster.networks.get(interface.network or "")
@@ -117,7 +119,8 @@ def _spans(context: Context) -> Iterator[Span]:
         for interface in group.interfaces.values():
             trail = ("nodes", group.nodeset, "interfaces", interface.name, "address")
             if interface.first is not None and not interface.addresses:
-                yield Span(interface.first, interface.first + len(group.names) - 1, context.source.mark(trail), f"{group.nodeset} {interface.name}")
+                last = interface.first + len(group.names) - 1
+                yield Span(interface.first, last, context.source.mark(trail), f"{group.nodeset} {interface.name}")
                 continue
             for position in range(len(group.names)) if interface.first is not None else interface.addresses:
                 address = interface.address(position)

@@ -41,11 +41,13 @@ def _tenant(context: Context, tenant: Tenant) -> None:
     fabrics = _fabrics_of(context, tenant)
     if tenant.pkey is None:
         if fabrics and not context.complained((*trail, "pkey")):
-            context.error(trail, f"tenant {tenant.name} has nodes on {fabrics[0].name} but no pkey; the next free one is {_free(context, fabrics[0])}")
+            context.error(trail, f"tenant {tenant.name} has nodes on {fabrics[0].name} but no pkey; "
+                                 f"the next free one is {_free(context, fabrics[0])}")
         return
     for fabric in fabrics:
         if fabric.pkeys and not fabric.pkeys[0] <= tenant.pkey <= fabric.pkeys[1]:
-            context.error((*trail, "pkey"), f"P_Key {tenant.pkey:#06x} is outside {fabric.name}'s own {fabric.pkeys[0]:#06x}-{fabric.pkeys[1]:#06x}; "
+            first, last = fabric.pkeys
+            context.error((*trail, "pkey"), f"P_Key {tenant.pkey:#06x} is outside {fabric.name}'s own {first:#06x}-{last:#06x}; "
                                             f"the next free one is {_free(context, fabric)}")
 
 

@@ -64,7 +64,8 @@ def _group_names(context: Context) -> None:
         for name in group.interfaces:
             other = seen.setdefault(identifier(name), name)
             if other != name:
-                context.error(("nodes", group.nodeset, "interfaces", name), f"'{name}' and '{other}' would both be the variables {identifier(name)}_…")
+                context.error(("nodes", group.nodeset, "interfaces", name),
+                              f"'{name}' and '{other}' would both be the variables {identifier(name)}_…")
 
 
 def _hardware(context: Context, group: NodeGroup) -> None:

@@ -12,7 +12,6 @@ from .. import nodeset
 from ..source import Trail
 from .context import Context
 
-
 # Keys that the cluster file's other sections become.
 OURS = frozenset({"clustername", "slurmctldhost", "nodename", "nodeset", "partitionname", "include"})
 OURS_IN_PARTITIONS = frozenset({"partitionname", "nodes", "default", "maxtime", "defaulttime", "oversubscribe"})

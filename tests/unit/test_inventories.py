@@ -1,0 +1,52 @@
+"""The example inventories are whole clusters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm import conf
+from ansible_collections.clusterwright.hpc.plugins.plugin_utils import model
+from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model import compile as intents
+from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model import export, hostvars
+
+INVENTORIES = Path(__file__).resolve().parents[2] / "inventories"
+
+
+def load(name):
+    return model.load(str(INVENTORIES / name / "cluster.yml"))
+
+
+def test_all_are_known():
+    assert sorted(path.parent.name for path in INVENTORIES.glob("*/cluster.yml")) == ["homelab5", "knl300", "lab", "tenants"]
+
+
+@pytest.mark.parametrize(("name", "nodes", "switches", "tenants", "fabrics"), [
+    ("lab", 6, 0, [], []),
+    ("homelab5", 5, 0, [], ["ib0"]),
+    ("knl300", 302, 8, ["cfd"], ["ib0", "opa0"]),
+    ("tenants", 58, 2, ["climate", "chem", "physics"], ["ib0", "opa0"]),
+])
+def test_an_example_loads(name, nodes, switches, tenants, fabrics):
+    cluster = load(name)
+    assert sum(1 for _node in cluster.nodes) == nodes
+    assert len(cluster.switches) == switches
+    assert (list(cluster.tenants), list(cluster.fabrics)) == (tenants, fabrics)
+    assert all(group.name.isidentifier() for group in hostvars.groups(cluster))
+    assert f"ClusterName={cluster.name}\n" in conf.render(intents.slurm(cluster))
+    assert all(render(cluster) for render in export.FORMATS.values())
+
+
+def test_the_homelab_fits_on_one_screen():
+    assert len((INVENTORIES / "homelab5" / "cluster.yml").read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_the_tenants_have_switches_of_two_makers_and_nodes_on_both_fabrics():
+    cluster = load("tenants")
+    assert {switch.platform for switch in cluster.switches} == {"eos", "cumulus_nvue"}
+    assert all(switch.uplinks for switch in cluster.switches)
+    assert {interface.fabric for group in cluster.groups for interface in group.interfaces.values()} == {None, "ib0", "opa0"}
+    assert {path.name for path in (INVENTORIES / "tenants").iterdir()} == {"cluster.yml", "nodes.yml", "tenants.yml"}
+    cabled = {cable.node for cable in cluster.cabling}
+    assert cabled == {node.name for node in cluster.nodes}
