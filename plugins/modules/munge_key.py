@@ -61,13 +61,15 @@ new:
 import base64
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError, fail
 from ansible_collections.clusterwright.hpc.plugins.module_utils.munge import key as munge_key
 
 
 def main() -> None:
     """Read or make, and return."""
-    module = AnsibleModule(argument_spec={"path": {"type": "path", "default": "/etc/munge/munge.key", "no_log": False}}, supports_check_mode=True)
+    spec = {"path": {"type": "path", "default": "/etc/munge/munge.key", "no_log": False}}
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     try:
         found = munge_key.read(module.params["path"])
     except ClusterwrightError as error:

@@ -90,6 +90,7 @@ skew_seconds:
 import platform
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError, fail
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import runner
 from ansible_collections.clusterwright.hpc.plugins.module_utils.munge import credential as munge

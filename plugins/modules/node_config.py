@@ -15,8 +15,8 @@ description:
   - One call does the work of many tasks, because the cost of a configuration run is the number of tasks.
   - The order is groups and users, packages, directories, files, removals, services. Users come before packages, so that
     a package finds the declared uid and does not choose its own.
-  - A running service is never restarted. The module returns in RV(stale) which services still run with files that have
-    changed since they started, and a handler decides.
+  - A running service is never restarted or reloaded. The module returns in RV(stale) and RV(outdated) which services still
+    run with files that have changed since, and a handler decides.
   - When a step fails, files that were replaced in this call are put back.
   - In check mode on a fresh node, what a missing package will bring (users, directories, programs, units) is taken as
     there. C(validate) commands run only when files are really written.
@@ -178,7 +178,15 @@ options:
         description:
           - Files that the service reads only when it starts. A change of one of them makes the service stale.
           - A directory counts when entries are added to it, removed or replaced. A file that does not exist is fine.
-          - Leave out what the service re-reads by a reload, and notify a reload from RV(changed_files) instead.
+          - Leave out what the service re-reads by a reload.
+        type: list
+        elements: path
+        default: []
+      rereads:
+        description:
+          - Files that the service also reads when it is reloaded, by a reload that replaces its main process, as that of Slurm's daemons
+            does. A change of one of them makes the service outdated.
+          - For a service that keeps its process, notify a reload from RV(changed_files) instead.
         type: list
         elements: path
         default: []
@@ -300,6 +308,13 @@ stale:
   type: list
   elements: str
   sample: [munge.service]
+outdated:
+  description:
+    - Full unit names of services whose main process is older than a file that it rereads. Like RV(stale), until the service was reloaded.
+  returned: success
+  type: list
+  elements: str
+  sample: [slurmctld.service]
 impact:
   description: What the change disturbs, in words (RV(impact[].text)) and as data.
   returned: success
@@ -307,7 +322,7 @@ impact:
   elements: dict
   contains:
     kind:
-      description: One of C(service_starts), C(service_stops), C(restart_pending), C(package_installed).
+      description: One of C(service_starts), C(service_stops), C(restart_pending), C(reload_pending), C(package_installed).
       type: str
       returned: always
     name:
@@ -426,6 +441,7 @@ ARGUMENT_SPEC = {
         enabled={"type": "bool", "default": True},
         state={"type": "str", "choices": ["started", "stopped"], "default": "started"},
         uses={"type": "list", "elements": "path", "default": []},
+        rereads={"type": "list", "elements": "path", "default": []},
     ),
 }
 
@@ -439,22 +455,24 @@ def main() -> None:
         state = node.observe(run, intent)
         plan = node.plan(intent, state)
         before, after = report.view(intent, state), report.predict(intent, state, plan)
-        commands, stale = plan.commands, plan.services.stale
+        commands, left = plan.commands, plan
         if not module.check_mode:
             commands, plan = node.apply(run, intent, state, plan)
             state = node.observe(run, intent)
-            after, stale = report.view(intent, state), node.compare(intent, state, commands).services.stale
+            after, left = report.view(intent, state), node.compare(intent, state, commands)
     except ClusterwrightError as error:
         fail(module, error)
+    stale, outdated = left.services.stale, left.services.outdated
     module.exit_json(
-        changed=bool(commands or stale),
+        changed=bool(commands or stale or outdated),
         before=before,
         after=after,
         diff=report.diff(plan, before, after),
         commands=commands,
         changed_files=plan.changed_files,
         stale=stale,
-        impact=report.impact(plan, stale),
+        outdated=outdated,
+        impact=report.impact(plan, stale, outdated),
         verified=not module.check_mode,
     )
 

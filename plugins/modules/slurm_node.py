@@ -15,6 +15,7 @@ description:
   - Reads the state of nodes back from slurmctld, and waits until all of them respond.
   - Fails with the nodes that do not, and with the reason that slurmctld gives. A node that an administrator has drained responds; a node
     that is powered off by power saving is left out.
+  - Warns of nodes that respond but that slurmctld by itself has drained or set down.
   - Only reads. In check mode it looks once and warns instead of failing, since the run may be what makes the nodes respond.
 requirements:
   - Slurm's commands on the host that it runs on
@@ -62,10 +63,10 @@ states:
   type: dict
   sample: {cn1: IDLE, cn2: "DRAIN+IDLE (DIMM swap)"}
 not_responding:
-  description: The nodes that do not respond, with their state.
+  description: The nodes that do not respond, with what slurmctld says of them and the way out.
   returned: when slurmctld answers
   type: dict
-  sample: {cn3: "IDLE+NOT_RESPONDING"}
+  sample: {cn3: "slurmctld does not hear from it, IDLE+NOT_RESPONDING: look at `journalctl -u slurmd` there"}
 verified:
   description: Whether all nodes respond.
   returned: always
@@ -74,6 +75,7 @@ verified:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError, fail
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import runner
 from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm import nodes as slurm_nodes
@@ -93,11 +95,13 @@ def main() -> None:
     try:
         seen, bad = slurm_nodes.wait_responding(runner(module), names, 0 if module.check_mode else module.params["timeout"])
         states = {name: str(seen[name]) for name in names if name in seen}
+        for name, what in slurm_nodes.withdrawn(names, seen).items():
+            module.warn(f"{name}: {what}")
         if bad:
-            listed = ", ".join(f"{name}: {state}" for name, state in list(bad.items())[:5])
-            more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+            listed = "; ".join(f"{name}: {what}" for name, what in list(bad.items())[:5])
+            more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""
             raise ClusterwrightError(
-                f"{len(bad)} of {len(names)} nodes do not respond to slurmctld ({listed}{more}): look at `journalctl -u slurmd` there",
+                f"{len(bad)} of {len(names)} nodes do not respond to slurmctld. {listed}{more}",
                 states=states, not_responding=bad, verified=False,
             )
     except ClusterwrightError as error:

@@ -109,7 +109,8 @@ class FakeNode:
 
     def _started(self, name, ago):
         now = time.clock_gettime(time.CLOCK_MONOTONIC)
-        self.units[name]["ActiveEnterTimestampMonotonic"] = str(max(1, int((now - ago) * 1e6)))
+        for what in ("ActiveEnter", "ExecMainStart"):
+            self.units[name][f"{what}TimestampMonotonic"] = str(max(1, int((now - ago) * 1e6)))
 
 
 @pytest.fixture

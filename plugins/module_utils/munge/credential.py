@@ -65,13 +65,15 @@ def judge(decoded: Decoded, age: float, max_skew: int, host: str, source: str) -
     off = skew(decoded, age)
     if off is not None and abs(off) > max_skew:
         raise ClusterwrightError(
-            f"The clock of {host} is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} that of {source}, and munge trusts no such credential "
+            f"The clock of {host} is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} that of {source}, "
+            "and munge trusts no such credential "
             f"({decoded.text}): look at `chronyc tracking` on both, and step the clock by `chronyc makestep`",
             skew_seconds=round(off),
         )
     if decoded.status == INVALID or decoded.status in OTHER_REALM:
         raise ClusterwrightError(
-            f"{host} has another munge key than {source} ({decoded.text}): run the role munge on {host}, or restart munged there if the key is new"
+            f"{host} has another munge key than {source} ({decoded.text}): "
+            f"run the role munge on {host}, or restart munged there if the key is new"
         )
     if decoded.status != OK or off is None:
         raise ClusterwrightError(f"{host} does not decode a credential of {source}: {decoded.text}")

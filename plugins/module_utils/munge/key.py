@@ -29,7 +29,8 @@ def read(path: str) -> bytes | None:
         raise ClusterwrightError(f"{path} cannot be read: {error.strerror}") from None
     if not MIN_BYTES <= len(key) <= MAX_BYTES or len(set(key)) < 16:
         raise ClusterwrightError(
-            f"{path} is no key to rely on: {len(key)} bytes, {len(set(key))} of them different; move it away, and the next run makes a new one"
+            f"{path} is no key to rely on: {len(key)} bytes, {len(set(key))} of them different; "
+            "move it away, and the next run makes a new one"
         )
     return key
 

@@ -64,12 +64,16 @@ class FileIntent(TypedDict):
 
 
 class ServiceIntent(TypedDict):
-    """A service by its full unit name; `uses` are the paths that it reads only when it starts."""
+    """A service by its full unit name.
+
+    `uses` are the paths that it reads only when it starts, `rereads` those that its main process has read, and that a reload replaces.
+    """
 
     name: str
     enabled: bool
     state: str
     uses: list[str]
+    rereads: list[str]
 
 
 class NodeIntent(TypedDict):
@@ -104,6 +108,7 @@ def from_params(params: dict[str, Any]) -> NodeIntent:
                 "enabled": service["enabled"],
                 "state": service["state"],
                 "uses": service["uses"],
+                "rereads": service["rereads"],
             }
             for service in params["services"]
         ],

@@ -58,13 +58,14 @@ def predict(intent: NodeIntent, state: State, planned: Plan) -> dict[str, Any]:
     return after
 
 
-def impact(planned: Plan, stale: Sequence[str]) -> list[dict[str, Any]]:
-    """Returns what the plan can disturb, as data and in words: services that start, stop, or wait for a restart."""
+def impact(planned: Plan, stale: Sequence[str], outdated: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns what the plan can disturb, as data and in words: services that start, stop, or wait for a restart or reload."""
     told = []
     for what, names, words in (
         ("service_starts", planned.services.starts, "starts"),
         ("service_stops", planned.services.stops, "stops: what depends on it loses it"),
         ("restart_pending", stale, "runs with files that have changed since it started: a restart is pending"),
+        ("reload_pending", outdated, "runs with files that have changed since it read them: a reload is pending"),
     ):
         told += [{"kind": what, "name": name, "text": f"{name} {words}"} for name in names]
     told += [

@@ -16,7 +16,7 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.node.intent impo
 from ansible_collections.clusterwright.hpc.plugins.module_utils.node.session import Command, Session
 
 UNIT_FILES = "/etc/systemd/system/"
-_PROPERTIES = "LoadState,UnitFileState,ActiveState,ActiveEnterTimestampMonotonic,NeedDaemonReload"
+_PROPERTIES = "LoadState,UnitFileState,ActiveState,ActiveEnterTimestampMonotonic,ExecMainStartTimestampMonotonic,NeedDaemonReload"
 _RUNS = ("active", "reloading", "refreshing", "activating")
 _ENABLED = ("enabled", "enabled-runtime", "linked", "linked-runtime")
 # A static, generated or alias unit is not switched by enable and disable: it is as it is.
@@ -27,12 +27,17 @@ SETTLE = 0.3
 
 @dataclass(frozen=True)
 class UnitState:
-    """One unit in systemd's words. started: seconds since the epoch, None when it does not run."""
+    """One unit in systemd's words.
+
+    started: seconds since the epoch, None when it does not run. process_started: the same of its main process, which a
+    reload may have replaced.
+    """
 
     load: str
     enabled: str
     active: str
     started: float | None
+    process_started: float | None
     need_reload: bool
 
 
@@ -47,12 +52,16 @@ class ServicesState:
 
 @dataclass(frozen=True)
 class ServicesPlan:
-    """commands in order; starts and stops: the units that they start and stop; stale: running with outdated files."""
+    """commands in order; starts and stops: the units that they start and stop.
+
+    stale and outdated: units that run with files from before, and need a restart or a reload.
+    """
 
     commands: list[Command]
     starts: list[str]
     stops: list[str]
     stale: list[str]
+    outdated: list[str]
 
 
 def observe(run: Run, services: Sequence[ServiceIntent], conflicts: Sequence[ConflictIntent]) -> ServicesState:
@@ -74,7 +83,7 @@ def observe(run: Run, services: Sequence[ServiceIntent], conflicts: Sequence[Con
     now, monotonic = time.time(), time.clock_gettime(time.CLOCK_MONOTONIC)
     return ServicesState(
         units={name: _unit(block, now - monotonic) for name, block in zip(names, blocks)},
-        changed_at={path: _changed_at(Path(path)) for service in services for path in service["uses"]},
+        changed_at={path: _changed_at(Path(path)) for service in services for path in (*service["uses"], *service["rereads"])},
         now=now,
     )
 
@@ -96,10 +105,11 @@ def refuse_conflicts(conflicts: Sequence[ConflictIntent], state: ServicesState) 
 def plan(
     services: Sequence[ServiceIntent], state: ServicesState, changed_files: Sequence[str], awaits_packages: bool
 ) -> ServicesPlan:
-    """Plans daemon-reload, enable, disable, start and stop, and finds the services that are stale.
+    """Plans daemon-reload, enable, disable, start and stop, and finds the services that are stale or outdated.
 
-    A running service is stale when a path that it uses changes in this call or has changed after it started. A time
-    that lies in the future proves nothing (the clock was stepped) and would restart the service in each run.
+    A running service is stale when a path that it uses changes in this call or has changed after it started, and
+    outdated when that is so of a path that it rereads and of its main process. A time that lies in the future proves
+    nothing (the clock was stepped) and would restart the service in each run.
     Raises ClusterwrightError for a masked or missing unit; with `awaits_packages` a missing unit may still come.
     """
     brought = [path for path in changed_files if path.startswith(UNIT_FILES)]
@@ -120,12 +130,15 @@ def plan(
     # Enabled last: what does not come up shall not try again at each boot.
     commands += [*_each("stop", "start", stop), *_each("start", "stop", start)]
     commands += [*_together("disable", "enable", disable), *_together("enable", "disable", enable)]
-    stale = [
-        service["name"]
-        for service in services
-        if service["state"] == "started" and service["name"] not in start and _is_stale(service, state, changed_files)
-    ]
-    return ServicesPlan(commands, start, stop, stale)
+    runs_on = [service for service in services if service["state"] == "started" and service["name"] not in start]
+    stale, outdated = [], []
+    for service in runs_on:
+        unit = state.units[service["name"]]
+        if _changed_since(unit.started, service["uses"], state, changed_files):
+            stale.append(service["name"])
+        if _changed_since(unit.process_started, service["rereads"], state, changed_files):
+            outdated.append(service["name"])
+    return ServicesPlan(commands, start, stop, stale, outdated)
 
 
 def apply(session: Session, planned: ServicesPlan) -> None:
@@ -172,13 +185,15 @@ def _did_not_come_up(run: Run, name: str) -> ClusterwrightError:
 
 
 def _unit(block: dict[str, str], boot: float) -> UnitState:
-    entered = int(block.get("ActiveEnterTimestampMonotonic") or 0)
     active = block.get("ActiveState", "")
+    times = [int(block.get(name) or 0) for name in ("ActiveEnterTimestampMonotonic", "ExecMainStartTimestampMonotonic")]
+    started, process_started = (boot + at / 1e6 if at and active in _RUNS else None for at in times)
     return UnitState(
         load=block.get("LoadState", ""),
         enabled=block.get("UnitFileState", ""),
         active=active,
-        started=boot + entered / 1e6 if entered and active in _RUNS else None,
+        started=started,
+        process_started=process_started,
         need_reload=block.get("NeedDaemonReload") == "yes",
     )
 
@@ -191,14 +206,11 @@ def _changed_at(path: Path) -> float | None:
         return None
 
 
-def _is_stale(service: ServiceIntent, state: ServicesState, changed_files: Sequence[str]) -> bool:
-    started = state.units[service["name"]].started
-    if started is None:
+def _changed_since(since: float | None, paths: Sequence[str], state: ServicesState, changed_files: Sequence[str]) -> bool:
+    if since is None:
         return False
-    times = [state.changed_at.get(path) for path in service["uses"]]
-    return any(path in changed_files for path in service["uses"]) or any(
-        changed is not None and started < changed <= state.now for changed in times
-    )
+    times = [state.changed_at.get(path) for path in paths]
+    return any(path in changed_files for path in paths) or any(changed is not None and since < changed <= state.now for changed in times)
 
 
 def _refuse_unusable(service: ServiceIntent, unit: UnitState, may_come: bool) -> None:

@@ -36,7 +36,7 @@ class Plan:
     packages: list[Command] = field(default_factory=list)
     installs: list[str] = field(default_factory=list)
     files: list[files.Change] = field(default_factory=list)
-    services: services.ServicesPlan = field(default_factory=lambda: services.ServicesPlan([], [], [], []))
+    services: services.ServicesPlan = field(default_factory=lambda: services.ServicesPlan([], [], [], [], []))
 
     @property
     def commands(self) -> list[str]:

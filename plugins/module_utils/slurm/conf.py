@@ -32,6 +32,7 @@ DEFAULTS: Keys = {
     "SchedulerType": "sched/backfill",
     "MpiDefault": "none",
     "KillOnBadExit": 1,
+    "PropagateResourceLimitsExcept": "MEMLOCK",     # the node's limit counts: MPI pins memory there, not where the job was submitted
     "SlurmctldTimeout": 120,
     "SlurmdTimeout": 300,
 }

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, TypedDict, Union     # noqa: UP035 (evaluated at run time, on Python 3.9 too)
+from typing import Dict, List, TypedDict, Union  # noqa: UP035 (evaluated at run time, on Python 3.9 too)
 
 Value = Union[str, int, float, bool]
 Keys = Dict[str, Value]     # noqa: UP006

@@ -221,4 +221,5 @@ def test_a_block_makes_the_file_and_a_half_block_is_not_taken_for_one(node):
 
 def test_a_block_takes_no_secret():
     with pytest.raises(ClusterwrightError, match="block needs content"):
-        declare({"path": "/x", "state": "file", "secret": "aGVsbG8=", "owner": "root", "group": "root", "mode": None, "backup": False, "block": True})
+        who = {"owner": "root", "group": "root", "mode": None}
+        declare({"path": "/x", "state": "file", "secret": "aGVsbG8=", **who, "backup": False, "block": True})

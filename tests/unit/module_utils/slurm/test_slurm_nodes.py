@@ -15,7 +15,7 @@ NodeName=cn3 State=IDLE+NOT_RESPONDING ThreadsPerCore=1 Partitions=all
 NodeName=cn4 State=DOWN+INVALID_REG Partitions=all Reason=Low RealMemory (reported:24105 < 100.00% of configured:65536) [slurm@2026-11-21T05:00:00]
 NodeName=cn5 State=IDLE+CLOUD+POWERED_DOWN+NOT_RESPONDING Partitions=all
 NodeName=cn6 State=UNKNOWN Partitions=all
-"""
+"""  # noqa: E501 (as scontrol prints them)
 
 
 def test_states_and_reasons_are_read():
@@ -48,7 +48,8 @@ def waiting(*answers):
 
 
 def test_waiting_ends_when_the_last_node_responds():
-    run, clock, pause, now = waiting("NodeName=cn1 State=UNKNOWN\n", "NodeName=cn1 State=IDLE+NOT_RESPONDING\n", "NodeName=cn1 State=IDLE\n")
+    states = ("UNKNOWN", "IDLE+NOT_RESPONDING", "IDLE")
+    run, clock, pause, now = waiting(*(f"NodeName=cn1 State={state}\n" for state in states))
     assert nodes.wait_responding(run, ["cn1"], 60, clock, pause)[1] == {}
     assert now[0] == 2
 
