@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-MAX_NAMES = 200_000     # twenty times the largest cluster in sight
+MAX_NAMES = 100_000     # ten times the largest cluster in sight
 
 _RANGE = r"[0-9]+(?:-[0-9]+)?"
 _BRACKET = rf"\[{_RANGE}(?:,{_RANGE})*\]"
