@@ -29,7 +29,7 @@ $(VENV)/run.done: requirements/run.txt
 	@echo "setup: Python environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q --disable-pip-version-check -r $< && touch $@
 
-$(VENV)/test.done: requirements/test.txt $(VENV)/run.done
+$(VENV)/test.done: requirements/test.txt requirements/unit.txt $(VENV)/run.done
 	@echo "setup: test tools in $(VENV)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -r $< && touch $@
 
@@ -47,3 +47,76 @@ lab-down: ## remove every trace of the lab
 
 lab-status: setup ## show the lab's nodes
 	@$(BIN)/python tools/lab.py status -i $(INVENTORY)
+
+# --- the checks; tools/test_all.py knows their order
+
+RESULTS := .build/results
+PYTEST = -m pytest -q --junitxml=$(RESULTS)/$@.xml
+NEWEST := .venv-newest
+# For programs that look for their helpers on PATH.
+IN_VENV := PATH=$(CURDIR)/$(BIN):$$PATH
+LINTERS := ruff yaml ansible docs changelog shell
+SCENARIOS := default bare
+
+.PHONY: test test-unit test-newest test-integration test-slow lint $(LINTERS:%=lint-%) types sanity molecule $(SCENARIOS:%=molecule-%) bench
+test: system-test setup-test ## everything below but test-slow; goes on after a failure, and ends with the counts
+	@$(BIN)/python tools/test_all.py
+
+.PHONY: system-test
+system-test:
+	@tools/preflight.sh && tools/preflight.sh install git shellcheck
+
+lint: $(LINTERS:%=lint-%) ## ruff, yamllint, ansible-lint, documentation, changelog, shellcheck
+
+$(LINTERS:%=lint-%): setup-test
+
+lint-ruff:
+	@$(BIN)/ruff check .
+
+lint-yaml:
+	@$(BIN)/yamllint --strict .
+
+lint-ansible:
+	@$(IN_VENV) ansible-lint --offline --profile production
+
+lint-docs:
+	@$(IN_VENV) antsibull-docs lint-collection-docs --plugin-docs .
+
+lint-changelog:
+	@$(BIN)/antsibull-changelog lint
+
+lint-shell:
+	@if command -v shellcheck >/dev/null; then shellcheck tools/*.sh .ci/run; else echo "lint-shell: left out, there is no shellcheck (make system-test)"; fi
+
+types: setup-test ## mypy
+	@$(BIN)/mypy $(addprefix $(COLLECTION)/,plugins tools tests molecule)
+
+sanity: setup-test ## ansible-test sanity, on a copy of what the collection ships
+	@tools/sanity.sh
+
+test-unit: setup-test ## the quick loop
+	@$(BIN)/python $(PYTEST) -n 2 -m "not slow" tests/unit
+
+test-newest: $(COLLECTION) ## the unit tests with the newest ansible-core, if a Python is there that runs it
+	@if newest=$$(tools/find_python.sh 3.14 3.13 3.12); then $(MAKE) -s $(NEWEST)/done NEWEST_PYTHON="$$newest" && \
+	    $(NEWEST)/bin/python $(PYTEST) -n 2 -m "not slow" tests/unit; \
+	else echo "test-newest: skipped, this machine has no Python 3.12 or newer"; fi
+
+$(NEWEST)/done: requirements/unit.txt requirements/run.txt
+	@echo "setup: Python environment in $(NEWEST), with $(NEWEST_PYTHON)"
+	@$(NEWEST_PYTHON) -m venv --clear $(NEWEST) && $(NEWEST)/bin/python -m pip install -q --disable-pip-version-check -r $< && touch $@
+
+test-integration: system setup-test ## real munge and Slurm in containers, on bad days
+	@$(BIN)/python $(PYTEST) -m "integration and not slow" tests/integration
+
+test-slow: system setup-test ## what takes minutes a test
+	@$(BIN)/python $(PYTEST) -m slow tests
+
+# A home of its own, because a copy of the collection in the user's would be taken instead of the checkout.
+molecule: $(SCENARIOS:%=molecule-%) ## the scenarios, one after the other
+
+$(SCENARIOS:%=molecule-%): system setup-test
+	@$(IN_VENV) ANSIBLE_HOME=$(CURDIR)/.build/ansible MOLECULE_GLOB='molecule/*/molecule.yml' molecule test -s $(@:molecule-%=%)
+
+bench: setup-test ## the benchmarks in their quick form; tests/benchmarks/README.md has the long one
+	@for program in tests/benchmarks/*.py; do echo "bench: $$program"; $(BIN)/python $$program --quick || exit; done

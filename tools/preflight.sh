@@ -2,7 +2,7 @@
 # Says what this machine lacks before anything is touched, everything at once; or installs the system packages.
 #
 #   tools/preflight.sh            check only; exit status 1 and one line for each thing that is wrong
-#   tools/preflight.sh install    install the system packages that are missing
+#   tools/preflight.sh install [PACKAGE]...    install the system packages that are missing, and these
 #
 # Environment: PYTHON (default python3), LAB_MIN_FREE_MIB (default 3072).
 # For tests: LAB_OS_RELEASE, LAB_STORAGE (where podman stores), LAB_CHECKOUT.
@@ -23,6 +23,7 @@ wrong() {
 
 check_os() {
     # A subshell, so that the file's variables stay out of ours.
+    # shellcheck disable=SC1090
     system=$(. "$os_release" 2>/dev/null && printf '%s-%s' "${ID:-unknown}" "${VERSION_ID:-}")
     case $system in
         debian-12 | debian-13 | ubuntu-*) ;;
@@ -83,7 +84,7 @@ check() {
 }
 
 missing_packages() {
-    for package in $PACKAGES; do
+    for package in $PACKAGES "$@"; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s ' "$package"
     done
 }
@@ -94,7 +95,7 @@ apt_install() {
 }
 
 install() {
-    missing=$(missing_packages)
+    missing=$(missing_packages "$@")
     if [ -z "$missing" ]; then
         echo "preflight: all system packages are there"
         return
@@ -112,7 +113,10 @@ install() {
 
 case ${1:-} in
     "") check ;;
-    install) install ;;
+    install)
+        shift
+        install "$@"
+        ;;
     *)
         wrong "unknown argument $1: tools/preflight.sh [install]"
         exit 2

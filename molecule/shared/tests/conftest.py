@@ -10,7 +10,7 @@ import testinfra
 CHECKOUT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(CHECKOUT / ".build" / "collections"))
 
-from ansible_collections.clusterwright.hpc.plugins.plugin_utils import model  # noqa: E402
+from ansible_collections.clusterwright.hpc.plugins.plugin_utils import model
 
 CLUSTER = model.load(os.environ["LAB_INVENTORY"])
 NODES = {node.name: node for node in CLUSTER.nodes}

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# Copyright: (c) 2026, The clusterwright developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`make test`: every part, also after one has failed; a table of what came of them; and the counts, alone on the last line.
+
+The cheap parts come first, so that what is broken shows soon. A part that runs pytest counts its tests, another one counts as one check.
+
+    tools/test_all.py                 all parts
+    tools/test_all.py lint sanity     these
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+RESULTS = CHECKOUT / ".build" / "results"
+
+CHECKS = ("lint", "types", "sanity", "molecule-default", "molecule-bare", "bench")
+PARTS = ("types", "test-unit", "lint", "test-newest", "sanity", "test-integration", "molecule-default", "molecule-bare", "bench")
+
+
+class Counts(NamedTuple):
+    """Tests or checks of one part."""
+
+    passed: int
+    failed: int
+    skipped: int
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def counts(part: str, status: int) -> Counts:
+    """What came of a part, from its exit status and, where pytest ran, from what that wrote to RESULTS."""
+    failed = int(status != 0)
+    if part in CHECKS:
+        return Counts(1 - failed, failed, 0)
+    report = RESULTS / f"{part}.xml"
+    if not report.exists():         # it did not run: it broke before, or it said why it is left out
+        return Counts(0, failed, 1 - failed)
+    suites = list(ElementTree.parse(report).iter("testsuite"))
+    keys = ("tests", "failures", "errors", "skipped")
+    total, failures, errors, skipped = (sum(int(suite.get(key, 0)) for suite in suites) for key in keys)
+    bad = failures + errors
+    # pytest can end badly with no test to blame, for example when it finds none.
+    return Counts(total - bad - skipped, max(bad, failed), skipped)
+
+
+def run(part: str) -> int:
+    """`make part`, with its output shown as it comes; its exit status."""
+    (RESULTS / f"{part}.xml").unlink(missing_ok=True)
+    # The flags of the make that started us (-j, -n) are not for these.
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    command = ["make", "--no-print-directory", "--keep-going", part]
+    return subprocess.run(command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def main() -> int:
+    """Exit status 0 when nothing failed."""
+    parts = sys.argv[1:] or PARTS
+    if unknown := set(parts) - set(PARTS):
+        print(f"test_all.py: no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    rows: list[tuple[str, Counts, float]] = []
+    for part in parts:
+        print(f"\n==> {part}", flush=True)
+        begun = time.monotonic()
+        status = run(part)
+        rows.append((part, counts(part, status), time.monotonic() - begun))
+    print()
+    for part, result, seconds in rows:
+        print(f"{'FAILED' if result.failed else 'ok':<8}{part:<18}{seconds:>6.0f} s   {result}")
+    total = Counts(*(sum(column) for column in zip(*(result for _, result, _ in rows), strict=True)))
+    print(f"\n{total}", flush=True)
+    return int(total.failed > 0)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
