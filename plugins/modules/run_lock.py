@@ -105,6 +105,7 @@ stale:
   description: The ended run that the lock was taken over from, with the keys of RV(holder); none if there was none.
   returned: always
   type: dict
+  sample: {}
 msg:
   description: What happened, in a sentence.
   returned: always

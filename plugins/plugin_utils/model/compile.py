@@ -16,7 +16,7 @@ def slurm(cluster: Cluster) -> SlurmIntent:
     return {
         "cluster_name": cluster.name,
         "controllers": [{"name": node.name, "address": node.address or node.name}
-                        for node in cluster.nodes if "slurm_controller" in node.roles],
+                        for group in cluster.groups if "slurm_controller" in group.roles for node in group.nodes],
         "nodes": [_slurm_nodes(group) for group in cluster.groups if "slurm_compute" in group.roles],
         "partitions": [_slurm_partition(partition) for partition in cluster.partitions.values()],
         "config": cluster.slurm_config,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from . import compile as intents
 from .identifiers import identifier
-from .types import BMC, Cable, Cluster, Hardware, NodeGroup
+from .types import BMC, Cable, Cluster, NodeGroup
 
 PYTHON = "/usr/bin/python3"     # said, so that Ansible does not look for it on each host
 
@@ -105,7 +105,7 @@ def groups(cluster: Cluster) -> list[Group]:
         for role in nodes.roles:
             group(role).children.append(own)
         if nodes.hardware:
-            group(f"hardware_{identifier(nodes.hardware.name)}", **_hardware_vars(nodes.hardware)).children.append(own)
+            group(f"hardware_{identifier(nodes.hardware.name)}").children.append(own)
         if nodes.os:
             group(f"os_{identifier(nodes.os)}", node_os=nodes.os, ansible_python_interpreter=PYTHON).children.append(own)
         if BMC in nodes.interfaces:
@@ -127,13 +127,6 @@ def groups(cluster: Cluster) -> list[Group]:
             if own not in target.children:
                 target.children.append(own)
     return list(found.values())
-
-
-def _hardware_vars(hardware: Hardware) -> dict[str, Any]:
-    declared = {"sockets": hardware.sockets, "cores_per_socket": hardware.cores_per_socket, "threads_per_core": hardware.threads_per_core}
-    if hardware.memory:
-        declared["memory_mib"] = hardware.memory
-    return {"hardware": declared}
 
 
 def _rack_groups(nodes: NodeGroup, own: str, group: Any) -> None:

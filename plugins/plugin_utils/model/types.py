@@ -108,6 +108,11 @@ class NodeGroup:
                 return interface
         return None
 
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """Its nodes, in order."""
+        return (Node(name, self, position) for position, name in enumerate(self.names))
+
     def rack(self, position: int) -> str | None:
         """The rack of the node at this position: racks are filled evenly, in order."""
         return self.racks[position * len(self.racks) // len(self.names)] if self.racks else None
@@ -219,5 +224,4 @@ class Cluster:
     def nodes(self) -> Iterator[Node]:
         """Every node, in the order of the file."""
         for group in self.groups:
-            for position, name in enumerate(group.names):
-                yield Node(name, group, position)
+            yield from group.nodes
