@@ -143,7 +143,7 @@ def _file(declared: dict[str, Any]) -> FileIntent:
     if (state == "file") != (declared["content"] is not None or declared["secret"] is not None):
         raise ClusterwrightError(
             f"file {path}: state {state} "
-            + ("needs content or secret." if state == "file" else "takes no content and no secret.")
+            + ("needs content, template or secret." if state == "file" else "takes no content and no secret.")
         )
     if declared["block"] and declared["content"] is None:
         raise ClusterwrightError(f"file {path}: block needs content, not secret.")

@@ -171,7 +171,7 @@ def test_diff_of_a_mode_shows_the_mode(node):
     ("option", "words"),
     [
         ({"mode": "420"}, "mode 420 is not four octal digits"),
-        ({"content": None}, "state file needs content or secret"),
+        ({"content": None}, "state file needs content, template or secret"),
         ({"state": "directory"}, "takes no content"),
         ({"content": None, "secret": "not base64!"}, "secret is not base64"),
         ({"validate": "visudo -c"}, "validate needs %s"),
