@@ -56,7 +56,7 @@ NEWEST := .venv-newest
 # For programs that look for their helpers on PATH.
 IN_VENV := PATH=$(CURDIR)/$(BIN):$$PATH
 LINTERS := ruff yaml ansible docs changelog shell
-SCENARIOS := default bare
+SCENARIOS := $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
 
 .PHONY: test test-unit test-newest test-integration test-slow lint $(LINTERS:%=lint-%) types sanity molecule $(SCENARIOS:%=molecule-%) bench
 test: system-test setup-test ## everything below but test-slow; goes on after a failure, and ends with the counts
@@ -118,5 +118,5 @@ molecule: $(SCENARIOS:%=molecule-%) ## the scenarios, one after the other
 $(SCENARIOS:%=molecule-%): system setup-test
 	@$(IN_VENV) ANSIBLE_HOME=$(CURDIR)/.build/ansible MOLECULE_GLOB='molecule/*/molecule.yml' molecule test -s $(@:molecule-%=%)
 
-bench: setup-test ## the benchmarks in their quick form; tests/benchmarks/README.md has the long one
+bench: system setup-test ## the benchmarks in their quick form; tests/benchmarks/README.md has the long one
 	@for program in tests/benchmarks/*.py; do echo "bench: $$program"; $(BIN)/python $$program --quick || exit; done
