@@ -81,7 +81,7 @@ def build(inventory: str) -> None:
         raise Stop("the image cannot be made; see above", status)
     at = done("image", begun)
     say(f"containers: {sum(1 for _node in cluster.nodes)} nodes")
-    created = play("molecule/shared/create.yml", "localhost,", "-e", f"lab_inventory={Path(inventory).resolve()}", "-e", "lab_image=slurm")
+    created = play("molecule/common/create.yml", "localhost,", "-e", f"lab_inventory={Path(inventory).resolve()}", "-e", "lab_image=slurm")
     at = done("containers", at)
     say("configuration: playbooks/site.yml")
     configured = play("playbooks/site.yml", inventory)
