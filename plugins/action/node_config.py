@@ -19,6 +19,8 @@ class ActionModule(ActionBase):
     The lookup ansible.builtin.template would do as well, but it copies all variables for each file, the lists of all hosts among them.
     """
 
+    _supports_async = True
+
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         variables = task_vars or {}

@@ -126,7 +126,7 @@ options:
         type: str
       template:
         description:
-          - Name of a Jinja template that is rendered to the content, before anything is sent to the node. A role's is found in its C(templates).
+          - Name of a Jinja template that is rendered to the content, on the control machine. A role's is found in its C(templates).
           - It costs less than the lookup P(ansible.builtin.template#lookup), by far in a large inventory.
         type: str
       secret:

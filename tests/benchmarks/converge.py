@@ -245,12 +245,12 @@ def benchmark(rounds: int) -> tuple[list[str], dict[str, Any]]:
 def main() -> int:
     """Prints the tables; see the head of this file for the status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--nodes", type=int, default=8, help="compute nodes (8)")
+    parser.add_argument("--nodes", type=int, help="compute nodes (8; 2 with --quick)")
     parser.add_argument("--rounds", type=int, help="rounds (5)")
-    parser.add_argument("--quick", action="store_true", help="two rounds")
+    parser.add_argument("--quick", action="store_true", help="two rounds on two nodes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts and the ratios to this file")
     arguments = parser.parse_args()
-    write_files(arguments.nodes)
+    write_files(arguments.nodes or (2 if arguments.quick else 8))
     print("\n".join(f"{side.name:14} {side.what}" for side in (*SIDES, START_UP)), flush=True)
     try:
         wrong, found = benchmark(arguments.rounds or (2 if arguments.quick else 5))
