@@ -5,7 +5,7 @@
 """What a run of site.yml costs that changes nothing, beside the same configuration by stock tasks. README.md here says how it measures.
 
     .venv/bin/python tests/benchmarks/converge.py             # a lab of 8 compute nodes, five rounds: half an hour
-    .venv/bin/python tests/benchmarks/converge.py --quick     # two rounds
+    .venv/bin/python tests/benchmarks/converge.py --quick     # two compute nodes, two rounds
 
 Needs what the lab needs (docs/runbooks/lab.md). Exit status 1 when the two sides differ or a compute node has too many host-tasks.
 """
@@ -13,10 +13,12 @@ Needs what the lab needs (docs/runbooks/lab.md). Exit status 1 when the two side
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -86,6 +88,18 @@ def lab() -> Iterator[None]:
         yield
     finally:
         _lab("down")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Two runs would share the lab, and end each other's."""
+    WORK.parent.mkdir(parents=True, exist_ok=True)
+    with WORK.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failed("another run of this benchmark goes on: wait for its end") from None
+        yield
 
 
 def _lab(command: str) -> None:
@@ -250,10 +264,12 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="two rounds on two nodes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts and the ratios to this file")
     arguments = parser.parse_args()
-    write_files(arguments.nodes or (2 if arguments.quick else 8))
-    print("\n".join(f"{side.name:14} {side.what}" for side in (*SIDES, START_UP)), flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("converge: ended by SIGTERM"))     # and the lab goes on the way out
     try:
-        wrong, found = benchmark(arguments.rounds or (2 if arguments.quick else 5))
+        with alone():
+            write_files(arguments.nodes or (2 if arguments.quick else 8))
+            print("\n".join(f"{side.name:14} {side.what}" for side in (*SIDES, START_UP)), flush=True)
+            wrong, found = benchmark(arguments.rounds or (2 if arguments.quick else 5))
     except Failed as error:
         wrong, found = [str(error)], {}
     if arguments.json:
