@@ -48,11 +48,10 @@ def ensure(variant: str) -> tuple[str, bool]:
 
 
 def remove_all() -> int:
-    """Remove every image of the lab, of former recipes too; return how many there were."""
-    tags = _tags()
-    if tags:
-        podman("rmi", "-f", *tags)
-    return len(tags)
+    """Remove the lab's images, of former recipes too; return how many. One that another lab's containers use stays."""
+    order = ["slurm", "bare"]  # what is built on another image goes first
+    tags = sorted(_tags(), key=lambda tag: order.index(variant) if (variant := tag.split(":")[1].split("-")[0]) in order else len(order))
+    return sum(run("podman", "rmi", tag).returncode == 0 for tag in tags)
 
 
 def remove_outdated() -> None:
