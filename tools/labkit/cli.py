@@ -104,6 +104,7 @@ def up(options: argparse.Namespace, labs: Path) -> int:
 def _bring_up(lab: Lab, image_name: str, key: str) -> tuple[nodes.Plan, dict[str, str]]:
     """Carry the plan out; return what was done, and each node's ssh host key."""
     lab = nodes.ensure_network(lab)
+    nodes.ensure_volume(lab)
     todo = nodes.plan(lab, image_name, nodes.existing(lab.name))
     with alone("host", wait=True):
         host.mend(len(todo.create))

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from .common import LABEL, LabError, last_line, podman, podman_json, run, say
 
 SPEC_LABEL = f"{LABEL}.spec"  # a container or network whose spec differs from the wanted one is remade
+SHARED = "/srv/shared"  # stands for the file server of a real cluster
 BOOT_DEADLINE = 120  # seconds; a node boots in 2 to 5, or in 30 when many share two cores
 STILL_GOOD_DEADLINE = 15
 BOOTED = ("running", "degraded")
@@ -40,6 +41,11 @@ class Lab:
         """The name of the node's container."""
         return f"{self.name}-{node}"
 
+    @property
+    def volume(self) -> str:
+        """The name of the volume that all nodes share."""
+        return f"clusterwright-{self.name}"
+
     def network_command(self) -> list[str]:
         """The podman command that makes the network."""
         command = ["network", "create", f"--subnet={self.subnet}", f"--gateway={self.gateway}", f"--opt=mtu={self.mtu}"]
@@ -53,6 +59,7 @@ class Lab:
         options = [
             f"--hostname={node}", "--systemd=always", "--privileged", "--no-hosts", "--tmpfs=/tmp", "--pull=never",
             f"--network={self.network}", f"--ip={address}", f"--mac-address=02:00:{address.packed.hex(':')}",
+            f"--volume={self.volume}:{SHARED}",
         ]  # fmt: skip
         spec = _digest([*self.network_command(), *options, image])
         labels = [f"--label={LABEL}={self.name}", f"--label={SPEC_LABEL}={spec}"]
@@ -151,6 +158,12 @@ def ensure_network(lab: Lab) -> Lab:
         )
     say(f"network {lab.network}: {lab.subnet}")
     return lab
+
+
+def ensure_volume(lab: Lab) -> None:
+    """Make the volume that all nodes share, unless it is there."""
+    if not podman("volume", "ls", "-q", "--filter", f"label={LABEL}={lab.name}").split():
+        podman("volume", "create", f"--label={LABEL}={lab.name}", lab.volume)
 
 
 def remove_orphan_bridges(lab: Lab) -> None:

@@ -13,7 +13,21 @@ from typing import Any
 from . import nodeset, tables, units
 from .problems import Mark
 from .source import Source, Trail
-from .types import Cable, Cluster, Fabric, Hardware, Interface, Network, NodeGroup, Partition, PowerSaving, Switch, Tenant
+from .types import (
+    Cable,
+    Cluster,
+    Fabric,
+    GPUs,
+    Hardware,
+    Interface,
+    Network,
+    NodeGroup,
+    Partition,
+    PowerSaving,
+    Switch,
+    Tenant,
+    TopologySwitch,
+)
 
 OPTIONS = ("compose", "groups", "keyed_groups", "strict", "leading_separator", "use_extra_vars")    # Ansible's own
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -47,7 +61,9 @@ class Builder:
             cabling=[cable for row in range(len(data.get("cabling") or [])) for cable in self._cables(row)],
             tenants=self._each("tenants", self._tenant),
             partitions={name: self._partition(name, entry) for name, entry in (slurm.get("partitions") or {}).items()},
-            slurm_config=slurm.get("config") or {}, power_saving=self._power_saving(saving) if saving else None,
+            slurm={key: slurm.get(key) or {} for key in ("config", "cgroup", "job_container", "qos", "accounts")},
+            topology={name: self._topology(name, entry or {}) for name, entry in (slurm.get("topology") or {}).items()},
+            power_saving=self._power_saving(saving) if saving else None,
             ceph=data.get("ceph") or {}, enroot=data.get("enroot") or {},
             options={key: data[key] for key in OPTIONS if key in data},
         )
@@ -117,16 +133,25 @@ class Builder:
                       entry.get("speed"), entry.get("width"), entry.get("mtu"), pkeys, self.source.mark(trail))
 
     def _hardware(self, name: str, entry: dict[str, Any]) -> Hardware:
-        gpus = entry.get("gpus")
         made = Hardware(
             name, entry.get("sockets", 1), entry.get("cores_per_socket", 1), entry.get("threads_per_core", 1),
             units.mebibytes(entry["memory"]) if "memory" in entry else None,
-            (gpus["type"], gpus["count"]) if gpus and gpus.keys() >= {"type", "count"} else None,
+            self._gpus(name, entry.get("gpus") or {}), entry.get("gres") or {},
             (entry.get("bmc") or {}).get("protocol"), tuple(entry.get("features") or ()))
         if entry.get("cpus", made.cpus) != made.cpus:
             self.source.error(("hardware", name, "cpus"), f"cpus is {entry['cpus']}, but {made.sockets} sockets x {made.cores_per_socket} "
                               f"cores x {made.threads_per_core} threads make {made.cpus}")
         return made
+
+    def _gpus(self, name: str, entry: dict[str, Any]) -> GPUs | None:
+        if not entry.keys() >= {"type", "count"}:
+            return None
+        trail, count = ("hardware", name, "gpus", "devices"), entry["count"]
+        devices = entry.get("devices", f"/dev/nvidia[0-{count - 1}]" if count > 1 else "/dev/nvidia0")
+        files = self.names(devices, trail)
+        if files and len(files) != count:
+            self.source.error(trail, f"{len(files)} device files for {count} GPUs")
+        return GPUs(entry["type"], count, devices)
 
     def _group(self, text: str, hardware: dict[str, Hardware]) -> NodeGroup | None:
         trail = ("nodes", text)
@@ -212,6 +237,15 @@ class Builder:
         times = [None if entry.get(key) is None else str(entry[key]) for key in ("max_time", "default_time")]
         return Partition(name, entry.get("nodes", ""), members, times[0], times[1], entry.get("default", False),
                          entry.get("oversubscribe", False), entry.get("config") or {})
+
+    def _topology(self, name: str, entry: dict[str, Any]) -> TopologySwitch:
+        trail = ("slurm", "topology", name)
+        nodes, switches = entry.get("nodes"), entry.get("switches")
+        bad = self.source.complaints & {(*trail, "nodes"), (*trail, "switches")}
+        if (nodes is None) == (switches is None) and not bad:
+            self.source.error(trail, f"switch {name} has either nodes or switches below it")
+        below = "nodes" if nodes is not None else "switches"
+        return TopologySwitch(name, nodes, switches, self.names(entry.get(below), (*trail, below)))
 
     def _power_saving(self, entry: dict[str, Any]) -> PowerSaving | None:
         if "suspend_time" not in entry:

@@ -7,20 +7,50 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from ...module_utils.slurm.intent import Keys, SlurmIntent
-from .types import Cluster, Interface, NodeGroup, Partition
+from typing import Any
+
+from ...module_utils.slurm.intent import AccountsIntent, Daemon, Keys, SlurmIntent
+from .types import Cluster, Interface, NodeGroup, Partition, TopologySwitch
 
 
 def slurm(cluster: Cluster) -> SlurmIntent:
-    """slurm.conf's content. One line for each NodeGroup, however many nodes it has."""
+    """What the files of /etc/slurm say. One line for each NodeGroup, however many nodes it has."""
+    compute = [group for group in cluster.groups if "slurm_compute" in group.roles]
     return {
         "cluster_name": cluster.name,
-        "controllers": [{"name": node.name, "address": node.address or node.name}
-                        for group in cluster.groups if "slurm_controller" in group.roles for node in group.nodes],
-        "nodes": [_slurm_nodes(group) for group in cluster.groups if "slurm_compute" in group.roles],
+        "controllers": _daemons(cluster, "slurm_controller"),
+        "dbds": _daemons(cluster, "slurm_dbd"),
+        "jwt": any("slurm_rest" in group.roles for group in cluster.groups),
+        "enforce": bool(cluster.slurm["accounts"]),
+        "nodes": [_slurm_nodes(group) for group in compute],
         "partitions": [_slurm_partition(partition) for partition in cluster.partitions.values()],
-        "config": cluster.slurm_config,
+        "config": cluster.slurm["config"],
+        "cgroup": cluster.slurm["cgroup"],
+        "gres": [line for group in compute for line in _gres(group)],
+        "topology": [_topology(switch) for switch in cluster.topology.values()],
+        "job_container": cluster.slurm["job_container"],
     }
+
+
+def slurm_accounts(cluster: Cluster) -> AccountsIntent:
+    """What slurmdbd shall know."""
+    accounts, order = cluster.slurm["accounts"], {}
+
+    def add(name: str) -> None:         # after its parent; a check sees to it that there are no circles
+        parent = (accounts[name] or {}).get("parent", "root")
+        if parent in accounts:
+            add(parent)
+        order.setdefault(name, {"name": name, **(accounts[name] or {})})
+
+    for name in accounts:
+        add(name)
+    qos: dict[str, Any] = cluster.slurm["qos"]
+    return {"qos": [{"name": name, **(entry or {})} for name, entry in qos.items()], "accounts": list(order.values())}
+
+
+def _daemons(cluster: Cluster, role: str) -> list[Daemon]:
+    return [{"name": node.name, "address": node.address or node.name}
+            for group in cluster.groups if role in group.roles for node in group.nodes]
 
 
 def _slurm_nodes(group: NodeGroup) -> Keys:
@@ -34,7 +64,27 @@ def _slurm_nodes(group: NodeGroup) -> Keys:
             keys["RealMemory"] = hardware.memory
         if hardware.features:
             keys["Features"] = ",".join(hardware.features)
+        gres = [f"gpu:{hardware.gpus.type}:{hardware.gpus.count}"] if hardware.gpus else []
+        gres += [f"{name}:{count}" for name, count in hardware.gres.items()]
+        if gres:
+            keys["Gres"] = ",".join(gres)
     return keys
+
+
+def _gres(group: NodeGroup) -> list[Keys]:
+    """Lines of gres.conf: which device files GPUs are, and what is only counted."""
+    hardware = group.hardware
+    if not hardware:
+        return []
+    lines: list[Keys] = []
+    if hardware.gpus:
+        lines.append({"NodeName": group.nodeset, "Name": "gpu", "Type": hardware.gpus.type, "File": hardware.gpus.devices})
+    return lines + [{"NodeName": group.nodeset, "Name": name, "Count": count} for name, count in hardware.gres.items()]
+
+
+def _topology(switch: TopologySwitch) -> Keys:
+    below: Keys = {"Nodes": switch.nodes} if switch.nodes else {"Switches": switch.switches or ""}
+    return {"SwitchName": switch.name, **below}
 
 
 def _slurm_partition(partition: Partition) -> Keys:

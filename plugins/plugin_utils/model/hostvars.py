@@ -120,7 +120,7 @@ def groups(cluster: Cluster) -> list[Group]:
             else:
                 target.hosts.extend(entry.members)
     if "slurm_controller" in found:
-        found["slurm_controller"].variables["slurm_intent"] = intents.slurm(cluster)
+        found["slurm_controller"].variables.update(slurm_intent=intents.slurm(cluster), slurm_accounts=intents.slurm_accounts(cluster))
     for switch in cluster.switches:
         own = own_group(switch.nodeset)
         for target in (group("switches"), group(f"platform_{switch.platform}", switch_platform=switch.platform)):

@@ -45,15 +45,25 @@ class Fabric:
 
 
 @dataclass(frozen=True, slots=True)
+class GPUs:
+    """GPUs of one machine; ``devices`` are their device files, folded."""
+
+    type: str
+    count: int
+    devices: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hardware:
-    """A kind of machine; ``memory`` in MiB (None: not declared)."""
+    """A kind of machine; ``memory`` in MiB (None: not declared), ``gres`` counts of generic resources that are no GPUs."""
 
     name: str
     sockets: int
     cores_per_socket: int
     threads_per_core: int
     memory: int | None
-    gpus: tuple[str, int] | None
+    gpus: GPUs | None
+    gres: dict[str, int]
     bmc_protocol: str | None
     features: tuple[str, ...]
 
@@ -191,6 +201,16 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True)
+class TopologySwitch:
+    """A switch of the tree that Slurm places jobs by; it has nodes or switches below it, as written."""
+
+    name: str
+    nodes: str | None
+    switches: str | None
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PowerSaving:
     """Power saving; times in seconds."""
 
@@ -201,7 +221,10 @@ class PowerSaving:
 
 @dataclass(slots=True)
 class Cluster:
-    """A cluster file that loaded without an error."""
+    """A cluster file that loaded without an error.
+
+    ``slurm`` holds what needs no expansion, as written: config, cgroup, job_container, qos, accounts.
+    """
 
     path: str
     name: str
@@ -214,7 +237,8 @@ class Cluster:
     cabling: list[Cable]
     tenants: dict[str, Tenant]
     partitions: dict[str, Partition]
-    slurm_config: dict[str, Any]
+    slurm: dict[str, Any]
+    topology: dict[str, TopologySwitch]
     power_saving: PowerSaving | None
     ceph: dict[str, Any]
     enroot: dict[str, Any]

@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model import compile as intents
 from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model import export, hostvars
+from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model.types import GPUs
 
 DESIGN = (Path(__file__).parent / "files" / "design.cluster.txt").read_text(encoding="utf-8")
 TABLE = "name,mac,bmc_mac,guid,serial,unit\n" + "".join(
@@ -30,7 +31,7 @@ def test_it_loads_whole(cluster):
         "infiniband", ("head1", "head2"), "FDR", "4x", 4096, (0x100, 0x1FF))
     assert cluster.fabrics["opa0"].kind == "omnipath"
     gpu8 = cluster.hardware["gpu8"]
-    assert (gpu8.cpus, gpu8.memory, gpu8.gpus) == (192, 2 * 1024**2, ("h200", 8))
+    assert (gpu8.cpus, gpu8.memory, gpu8.gpus) == (192, 2 * 1024**2, GPUs("h200", 8, "/dev/nvidia[0-7]"))
     assert cluster.hardware["knl7210"].bmc_protocol == "ipmi"
     assert [switch.name for switch in cluster.switches] == [f"leaf{n}" for n in range(1, 9)]
     assert cluster.switches[7].address == "10.10.0.108"
@@ -71,11 +72,13 @@ def test_its_slurm_is_folded(cluster):
     assert intents.slurm(cluster) == {
         "cluster_name": "aurora",
         "controllers": [{"name": "head1", "address": "10.10.0.11"}, {"name": "head2", "address": "10.10.0.12"}],
+        "dbds": [{"name": "head1", "address": "10.10.0.11"}, {"name": "head2", "address": "10.10.0.12"}],
+        "jwt": False, "enforce": False,
         "nodes": [{"NodeName": "cn[001-300]", "NodeAddr": "10.10.1.[1-255],10.10.2.[0-44]", "Sockets": 1, "CoresPerSocket": 64,
                    "ThreadsPerCore": 4, "RealMemory": 15360, "Features": "knl,mcdram"}],
         "partitions": [{"PartitionName": "cfd", "Nodes": "cn[001-064]", "Default": True, "MaxTime": "2-00:00:00"},
                        {"PartitionName": "all", "Nodes": "cn[001-300]", "OverSubscribe": True}],
-        "config": {"SchedulerType": "sched/backfill"},
+        "config": {"SchedulerType": "sched/backfill"}, "cgroup": {}, "gres": [], "topology": [], "job_container": {},
     }
 
 

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm import intent
 from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model import SCHEMA_FILE, types
 
 SCHEMA = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 # Handed to Ansible or to a later role as they are.
-PASSED_ON = {"protocol", "level", "count", "type"}
+PASSED_ON = {"protocol", "level"}
+# What slurmdbd keeps: it goes to the module slurm_account as it stands here.
+PASSED_ON |= {key for kind in (intent.QosIntent, intent.AccountIntent) for key in kind.__annotations__}
 
 
 def objects(schema=None, path=""):
@@ -92,8 +95,8 @@ def test_each_key_has_a_field_in_the_model(section, kind, other_names):
 MISTAKES = [
     ("nam: x\n", 7, "unknown key 'nam'; did you mean 'name'?"),
     ("hardware: {h: {sockets: 1, cores_per_socket: 1, core: 2, bus: 3}}\n", 7,
-     ["unknown key 'bus' in hardware.h; there is bmc, cores_per_socket, cpus, features, gpus, memory, sockets, threads_per_core",
-      "unknown key 'core' in hardware.h; there is bmc, cores_per_socket, cpus, features, gpus, memory, sockets, threads_per_core"]),
+     ["unknown key 'bus' in hardware.h; there is bmc, cores_per_socket, cpus, features, gpus, gres, memory, sockets, …",
+      "unknown key 'core' in hardware.h; there is bmc, cores_per_socket, cpus, features, gpus, gres, memory, sockets, …"]),
     ("hardware:\n  h:\n    sockets: 1\n", 8, "'cores_per_socket' is missing in hardware.h"),
     ("hardware:\n  h:\n", 8, "hardware.h: nothing is not a mapping"),
     ("hardware: []\n", 7, "hardware: a list is not a mapping"),

@@ -89,6 +89,89 @@ def test_parsed():
         {"TRESBillingWeights": "CPU=1.0,Mem=0.25G"}, {"Empty": ""}]
 
 
+EMPTY = {"cluster_name": "c", "controllers": [], "dbds": [], "jwt": False, "enforce": False, "nodes": [], "partitions": [], "config": {},
+         "cgroup": {}, "gres": [], "topology": [], "job_container": {}}
+
+FULL = """\
+plugin: clusterwright.hpc.cluster
+name: full
+networks:
+  admin: {subnet: 10.0.0.0/16}
+hardware:
+  cpu: {sockets: 1, cores_per_socket: 4, gres: {nvme: 2}}
+  gpu: {sockets: 1, cores_per_socket: 4, gpus: {type: h200, count: 2}}
+nodes:
+  head[1-2]:
+    roles: [slurm_controller, slurm_dbd, slurm_rest]
+    interfaces: {eth0: {network: admin, address: 10.0.0.1}}
+  cn[1-4]: {hardware: cpu, roles: [slurm_compute], interfaces: {eth0: {network: admin, address: 10.0.1.1}}}
+  gpu1: {hardware: gpu, roles: [slurm_compute], interfaces: {eth0: {network: admin, address: 10.0.2.1}}}
+slurm:
+  cgroup: {ConstrainSwapSpace: true, ConstrainDEVICES: omit}
+  job_container: {BasePath: /scratch}
+  topology:
+    leaf1: {nodes: "cn[1-2]"}
+    leaf2: {nodes: "cn[3-4],gpu1"}
+    core: {switches: "leaf[1-2]"}
+  qos:
+    high: {priority: 10, limits: {MaxWall: 1-00:00:00}}
+  accounts:
+    cfd: {parent: physics, users: [ada]}
+    physics: {shares: 3, qos: [normal, high], default_qos: high}
+"""
+
+
+def test_everything_that_a_careful_site_declares(folder):
+    files = conf.files(intents.slurm(folder.load(FULL)))
+    lines = files["slurm.conf"].splitlines()
+    for line in ("SlurmctldHost=head1(10.0.0.1)", "SlurmctldHost=head2(10.0.0.2)", "AccountingStorageType=accounting_storage/slurmdbd",
+                 "AccountingStorageHost=10.0.0.1", "AccountingStorageBackupHost=10.0.0.2", "AccountingStorageEnforce=associations,limits,qos",
+                 "AuthAltTypes=auth/jwt", "AuthAltParameters=jwt_key=/etc/slurm/jwt_hs256.key", "GresTypes=nvme,gpu",
+                 "AccountingStorageTRES=gres/nvme,gres/gpu", "TopologyPlugin=topology/tree", "JobContainerType=job_container/tmpfs"):
+        assert line in lines
+    assert conf.parse(files["gres.conf"]) == [
+        {"NodeName": "cn[1-4]", "Name": "nvme", "Count": "2"},
+        {"NodeName": "gpu1", "Name": "gpu", "Type": "h200", "File": "/dev/nvidia[0-1]"}]
+    assert [line["Gres"] for line in conf.parse(files["slurm.conf"]) if "Gres" in line] == ["nvme:2", "gpu:h200:2"]
+    assert conf.parse(files["topology.conf"]) == [
+        {"SwitchName": "leaf1", "Nodes": "cn[1-2]"}, {"SwitchName": "leaf2", "Nodes": "cn[3-4],gpu1"},
+        {"SwitchName": "core", "Switches": "leaf[1-2]"}]
+    assert conf.parse(files["cgroup.conf"])[-1] == {"ConstrainSwapSpace": "YES"}
+    assert "constraindevices" not in files["cgroup.conf"].lower()
+    assert conf.parse(files["job_container.conf"]) == [{"AutoBasePath": "YES"}, {"BasePath": "/scratch"}]
+
+
+def test_what_is_not_declared_has_no_file_and_no_key():
+    files = conf.files(EMPTY)
+    assert list(files) == ["slurm.conf", "cgroup.conf"]
+    assert not [key for line in conf.parse(files["slurm.conf"]) for key in line if key.startswith(("Accounting", "AuthAlt", "Gres", "Topology"))]
+
+
+def test_parents_come_before_their_children(folder):
+    accounts = intents.slurm_accounts(folder.load(FULL))
+    assert accounts["accounts"] == [
+        {"name": "physics", "shares": 3, "qos": ["normal", "high"], "default_qos": "high"},
+        {"name": "cfd", "parent": "physics", "users": ["ada"]}]
+    assert accounts["qos"] == [{"name": "high", "priority": 10, "limits": {"MaxWall": "1-00:00:00"}}]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "message"), [
+    ("parent: physics", "parent: fysics", 24, "no such account: fysics; did you mean 'physics'?"),
+    ("{shares: 3,", "{shares: 3, parent: cfd,", 24, "account cfd is below itself"),
+    ("default_qos: high", "default_qos: hihg", 25, "no such QOS: hihg; did you mean 'high'?"),
+    ("slurm_dbd, ", "", 21, "qos are kept by slurmdbd: give a node the role slurm_dbd"),
+    ('"cn[1-2]"', '"cn[1-3]"', 19, "cn3 is below switch leaf1 already"),
+    ('"leaf[1-2]"', '"leaf[1-3]"', 20, "no such switches in slurm.topology: leaf3; did you mean 'leaf2'?"),
+    ("core: {switches", "core: {nodes: head1, switches", 20, "switch core has either nodes or switches below it"),
+    ("count: 2}", 'count: 2, devices: "/dev/dri/renderD[128-130]"}', 7, "3 device files for 2 GPUs"),
+    ("  cgroup:", "  config: {SlurmctldParameters: idle_on_node_suspend}\n  cgroup:", 15,
+     "nodes fetch their configuration from slurmctld: enable_configless must be among them"),
+])
+def test_what_slurm_would_only_find_out_later(folder, old, new, line, message):
+    assert FULL.count(old) == 1
+    assert (line, message) in [(found, said) for _file, found, said in folder.problems(FULL.replace(old, new))]
+
+
 # What the schema lets through.
 _keys = st.from_regex(r"\A[A-Z][A-Za-z]{1,12}\Z")
 _characters = st.characters(codec="utf-8", min_codepoint=0x20, exclude_characters='"#\\')
@@ -99,7 +182,7 @@ _lines = st.dictionaries(_keys, _values, min_size=1, max_size=4)
 @given(_lines, st.lists(_lines, max_size=3), st.lists(_lines, max_size=3))
 def test_what_is_rendered_can_be_read_back(config, nodes, partitions):
     config = {key: value for key, value in config.items() if value != "omit"}
-    intent = {"cluster_name": "c", "controllers": [], "nodes": nodes, "partitions": partitions, "config": config}
+    intent = {**EMPTY, "nodes": nodes, "partitions": partitions, "config": config}
     read = conf.parse(conf.render(intent))
     written = [{key: {True: "YES", False: "NO"}[value] if isinstance(value, bool) else str(value) for key, value in line.items()}
                for line in (*({key: value} for key, value in config.items()), *nodes, *partitions)]
