@@ -52,7 +52,7 @@ def test_a_node_that_hangs(cluster):
 
 def test_two_runs_at_once(cluster):
     with cluster.start() as first:
-        first.wait_for("^PLAY .Controllers")
+        first.wait_for("^PLAY .Every node")
         for words in ([], ["--limit", "cn2"]):
             second = cluster.site(*words)
             assert second.status == 1, second.output
@@ -117,7 +117,7 @@ def test_a_restart_that_an_interruption_has_lost(cluster):
     slow, key = cluster.node("cn3"), base64.b64encode(os.urandom(128)).decode()
     slow.sh(f"cat > /usr/local/sbin/dpkg-query <<'END'\n{SLOW}END\nchmod +x /usr/local/sbin/dpkg-query; touch /run/hold")
     with cluster.start("-e", f"munge_key={key}") as site:
-        site.wait_for("PLAY .Every other node")
+        site.wait_for("PLAY .Every node")
         site.wait_for("TASK .*munge : Key and daemon")
         site.wait_for(r"changed: \[(cn1|cn2|login1)\]", times=3)
         site.process.send_signal(signal.SIGINT)
@@ -126,9 +126,8 @@ def test_a_restart_that_an_interruption_has_lost(cluster):
     assert run.status == 130, run.output
     assert key not in run.output
 
-    proof = cluster.play("proof.yml")
-    assert {"cn1", "cn2", "login1"} <= set(proof.bad), proof.output
-    assert "restart munged there if the key is new" in proof.bad["cn1"]
+    # The new key lies on most nodes, but nobody reads it before all have it.
+    assert cluster.play("proof.yml").bad == {}
 
     # The same for slurmctld: a slurm.conf that it has not read, for whatever reason.
     head1 = cluster.node("head1")

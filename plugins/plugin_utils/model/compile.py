@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-
 from typing import Any
 
 from ...module_utils.slurm.intent import AccountsIntent, Daemon, Keys, SlurmIntent
