@@ -79,6 +79,10 @@ def render(intent: SlurmIntent) -> str:
 def _implied(intent: SlurmIntent) -> Keys:
     """What other parts of the cluster file ask of slurm.conf."""
     keys: Keys = {}
+    shares = [share for node in intent["nodes"] if (share := _memory_per_cpu(node))]
+    if shares:
+        # Without it a job that asks for no memory gets all of its node's, and no second job fits beside it.
+        keys["DefMemPerCPU"] = min(shares)
     if intent["dbds"]:
         keys |= {"AccountingStorageType": "accounting_storage/slurmdbd", "JobAcctGatherType": "jobacct_gather/cgroup"}
         keys |= dict(zip(("AccountingStorageHost", "AccountingStorageBackupHost"), (host["address"] for host in intent["dbds"])))
@@ -95,6 +99,12 @@ def _implied(intent: SlurmIntent) -> Keys:
     if intent["job_container"]:
         keys |= {"JobContainerType": "job_container/tmpfs", "PrologFlags": "Contain"}
     return keys
+
+
+def _memory_per_cpu(node: Keys) -> int:
+    """MiB of each hardware thread of a line of nodes; 0 where its memory is not declared."""
+    threads = [int(node.get(key, 1)) for key in ("Sockets", "CoresPerSocket", "ThreadsPerCore")]
+    return int(node.get("RealMemory", 0)) // (threads[0] * threads[1] * threads[2])
 
 
 def _merged(ours: Keys, said: Keys) -> Keys:

@@ -142,6 +142,14 @@ def test_everything_that_a_careful_site_declares(folder):
     assert conf.parse(files["job_container.conf"]) == [{"AutoBasePath": "YES"}, {"BasePath": "/scratch"}]
 
 
+def test_a_job_that_asks_for_no_memory_gets_a_threads_share_of_the_leanest_node():
+    nodes = [{"NodeName": name, "Sockets": 2, "CoresPerSocket": 8, "ThreadsPerCore": 2, **memory}
+             for name, memory in (("a", {"RealMemory": 64000}), ("b", {"RealMemory": 32000}), ("c", {}))]
+    assert {"DefMemPerCPU": "1000"} in conf.parse(conf.render({**EMPTY, "nodes": nodes}))
+    assert "DefMemPerCPU" not in conf.render({**EMPTY, "nodes": nodes[2:]})
+    assert "DefMemPerCPU=1\n" in conf.render({**EMPTY, "nodes": nodes, "config": {"DefMemPerCPU": 1}})
+
+
 def test_what_is_not_declared_has_no_file_and_no_key():
     files = conf.files(EMPTY)
     assert list(files) == ["slurm.conf", "cgroup.conf"]
@@ -175,7 +183,7 @@ def test_what_slurm_would_only_find_out_later(folder, old, new, line, message):
 
 
 # What the schema lets through.
-_keys = st.from_regex(r"\A[A-Z][A-Za-z]{1,12}\Z")
+_keys = st.from_regex(r"\A[A-Z][A-Za-z]{1,12}\Z").filter(lambda key: key not in ("RealMemory", "Sockets"))      # numbers there
 _characters = st.characters(codec="utf-8", min_codepoint=0x20, exclude_characters='"#\\')
 _values = st.one_of(st.integers(), st.booleans(), st.text(_characters, min_size=1))
 _lines = st.dictionaries(_keys, _values, min_size=1, max_size=4)
