@@ -26,7 +26,7 @@ def test_all_are_known():
     ("lab", 6, 0, [], []),
     ("homelab5", 5, 0, [], ["ib0"]),
     ("knl300", 302, 8, ["cfd"], ["ib0", "opa0"]),
-    ("tenants", 58, 2, ["climate", "chem", "physics"], ["ib0", "opa0"]),
+    ("tenants", 61, 2, ["climate", "chem", "physics"], ["ib0", "opa0"]),
 ])
 def test_an_example_loads(name, nodes, switches, tenants, fabrics):
     cluster = load(name)
