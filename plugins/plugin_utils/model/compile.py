@@ -33,7 +33,8 @@ def slurm(cluster: Cluster) -> SlurmIntent:
 
 def slurm_accounts(cluster: Cluster) -> AccountsIntent:
     """What slurmdbd shall know."""
-    accounts, order = cluster.slurm["accounts"], {}
+    accounts: dict[str, Any] = cluster.slurm["accounts"]
+    order: dict[str, Any] = {}
 
     def add(name: str) -> None:         # after its parent; a check sees to it that there are no circles
         parent = (accounts[name] or {}).get("parent", "root")
