@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from .intent import Keys, SlurmIntent, Value
 
 HEADER = "# Rendered from the cluster file by clusterwright.hpc: change it there."
+NAMES = ("slurm.conf", "cgroup.conf", "gres.conf", "topology.conf", "job_container.conf")
 JWT_KEY = "/etc/slurm/jwt_hs256.key"
 
 # What a careful administrator would choose. Each can be set or dropped (`omit`) in the cluster file.

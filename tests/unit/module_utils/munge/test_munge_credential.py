@@ -6,7 +6,7 @@ import pytest
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import Result
-from ansible_collections.clusterwright.hpc.plugins.module_utils.munge import credential, key
+from ansible_collections.clusterwright.hpc.plugins.module_utils.munge import credential
 
 GOOD = """\
 STATUS:          Success (0)
@@ -58,20 +58,3 @@ def test_time_that_passed_during_a_long_run_is_no_skew():
 def test_a_munged_that_does_not_answer_makes_no_credential():
     with pytest.raises(ClusterwrightError, match="munged does not answer on head1"):
         credential.encode(lambda _argv: Result(6, "", "munge: Error: Failed to access socket"), "head1")
-
-
-def test_a_key_is_read_made_and_refused(tmp_path):
-    path = tmp_path / "munge.key"
-    assert key.read(str(path)) is None
-    made = key.make()
-    assert len(made) == 128 and made != key.make()
-    path.write_bytes(made)
-    assert key.read(str(path)) == made
-    for bad in (b"", b"short", b"a" * 128, made * 9):
-        path.write_bytes(bad)
-        with pytest.raises(ClusterwrightError, match="no key to rely on"):
-            key.read(str(path))
-    path.unlink()
-    path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ClusterwrightError, match="not a regular file"):
-        key.read(str(path))
