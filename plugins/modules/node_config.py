@@ -187,6 +187,11 @@ options:
         type: list
         elements: path
         default: []
+      since:
+        description:
+          - A time in seconds since 1970. A service that was started before it is stale, because what it read then is no more.
+        type: int
+        default: 0
       rereads:
         description:
           - Files that the service also reads when it is reloaded, by a reload that replaces its main process, as that of Slurm's daemons
@@ -448,6 +453,7 @@ ARGUMENT_SPEC = {
         state={"type": "str", "choices": ["started", "stopped"], "default": "started"},
         uses={"type": "list", "elements": "path", "default": []},
         rereads={"type": "list", "elements": "path", "default": []},
+        since={"type": "int", "default": 0},
     ),
 }
 

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import access, host, images, nodes
@@ -49,6 +50,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         parser_with_file.add_argument("-i", dest="inventory", metavar="FILE", type=Path, required=True, help="the cluster file")
     image_parser = command("image", image, "Build an image, unless it is there.")
     image_parser.add_argument("variant", choices=tuple(images.VARIANTS))
+    image_parser.add_argument("--os", choices=tuple(images.RELEASES), default=images.DEFAULT_OS, help="as in a cluster file")
     return parser.parse_args(arguments)
 
 
@@ -61,7 +63,8 @@ def lab_nodes(inventory: Path) -> Lab:
     except model.ClusterFileError as error:
         raise LabError(f"{inventory} does not load:\n{error}") from None
     addresses = {node.name: str(node.address) for node in cluster.nodes}
-    return nodes.lab_of(cluster.name, addresses, cluster.networks)
+    releases = {node.name: images.release_of(node.name, node.group.os) for node in cluster.nodes}
+    return nodes.lab_of(cluster.name, addresses, cluster.networks, releases)
 
 
 def lab_name(inventory: Path) -> str:
@@ -82,18 +85,19 @@ def up(options: argparse.Namespace, labs: Path) -> int:
     with alone(f"lab {lab.name}"):
         with alone("host", wait=True):
             host.mend(0)
-        image_name, built = images.ensure(options.image)
+        ensured = {release: images.ensure(options.image, release) for release in dict.fromkeys(lab.releases.values())}
+        image_of = {node: ensured[release][0] for node, release in lab.releases.items()}
         key = access.ensure_key(folder)
         try:
-            done, host_keys = _bring_up(lab, image_name, key)
+            done, host_keys = _bring_up(lab, image_of, key)
         except nodes.AddressHeld as error:
             say(f"{error}; making the lab anew under another network name")
             nodes.remove_all(lab.name)
             lab = dataclasses.replace(lab, network=f"{lab.network}-{secrets.token_hex(3)}")
-            done, host_keys = _bring_up(lab, image_name, key)
+            done, host_keys = _bring_up(lab, image_of, key)
         access.write(folder, lab, host_keys)
         _prove_ssh(folder, lab)
-        if built:
+        if any(built for _, built in ensured.values()):
             images.remove_outdated()
     counts = f"{len(done.create)} created, {len(done.remake)} remade, {len(done.keep)} kept, {len(done.remove)} removed"
     word = "changed" if done.create or done.remake or done.remove else "unchanged"
@@ -101,11 +105,11 @@ def up(options: argparse.Namespace, labs: Path) -> int:
     return 0
 
 
-def _bring_up(lab: Lab, image_name: str, key: str) -> tuple[nodes.Plan, dict[str, str]]:
+def _bring_up(lab: Lab, image_of: Mapping[str, str], key: str) -> tuple[nodes.Plan, dict[str, str]]:
     """Carry the plan out; return what was done, and each node's ssh host key."""
     lab = nodes.ensure_network(lab)
     nodes.ensure_volume(lab)
-    todo = nodes.plan(lab, image_name, nodes.existing(lab.name))
+    todo = nodes.plan(lab, image_of, nodes.existing(lab.name))
     with alone("host", wait=True):
         host.mend(len(todo.create))
     nodes.remove(todo.remove)
@@ -117,7 +121,7 @@ def _bring_up(lab: Lab, image_name: str, key: str) -> tuple[nodes.Plan, dict[str
     new = [*todo.create, *remake]
     if new:
         say(f"starting {len(new)} nodes")
-    started = nodes.in_parallel(lambda node: nodes.start(lab, node, image_name, key), new)
+    started = nodes.in_parallel(lambda node: nodes.start(lab, node, image_of[node], key), new)
     good.update(zip(new, started, strict=True))
     done = nodes.Plan(todo.create, remake, tuple(node for node in kept if node not in remake), todo.remove)
     return done, {node: good[node] for node in lab.addresses}
@@ -175,7 +179,7 @@ def image(options: argparse.Namespace, labs: Path) -> int:  # noqa: ARG001 - eve
     """Build the image, unless it is there."""
     with alone("host", wait=True):
         host.mend(0)
-    name, built = images.ensure(options.variant)
+    name, built = images.ensure(options.variant, images.RELEASES[options.os])
     if built:
         images.remove_outdated()
     print(f"lab: {'changed' if built else 'unchanged'}: {name}")

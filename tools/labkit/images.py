@@ -12,51 +12,63 @@ from pathlib import Path
 
 from .common import LabError, alone, last_line, podman, podman_json, run, say
 
-RELEASE = "trixie"
-REGISTRY_BASE = "docker.io/library/debian:13"
+DEFAULT_OS = "debian-13"  # of a node for which the cluster file names none
+RELEASES = {"debian-12": "bookworm", "debian-13": "trixie"}  # a node's os -> Debian's name of the release
+REGISTRY_BASES = {"bookworm": "docker.io/library/debian:12", "trixie": "docker.io/library/debian:13"}
 REGISTRY_PATIENCE = 10  # seconds for an answer; a machine without a way out must not wait
 REPOSITORY = "localhost/clusterwright-lab"
 RECIPES = Path(__file__).parent / "recipes"
-VARIANTS = {"bare": "base", "slurm": "bare"}  # what each is built on
+LACKS = {"bookworm": ["sackd"]}  # packages of the recipes that a release does not have; their units go with them
+VARIANTS = {"bare": "base", "slurm": "bare", "upgrade": "slurm"}  # what each is built on
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # The apt settings that decide whether this machine's package sources can be reached and trusted.
 APT_SETTING = re.compile(r'Acquire::(?:https?::Proxy\b.*|Check-Valid-Until|Check-Date) ".+";')
 
 
-def name(variant: str, recipes: Path = RECIPES, release: str = RELEASE) -> str:
+def release_of(node: str, os: str | None) -> str:
+    """Debian's name of the release that a node's image has."""
+    try:
+        return RELEASES[os or DEFAULT_OS]
+    except KeyError:
+        raise LabError(f"node {node}: its os is {os}, and the lab has images of {', '.join(RELEASES)}: name one of these") from None
+
+
+def name(variant: str, release: str, recipes: Path = RECIPES) -> str:
     """The image's full name; its tag changes whenever the release or a recipe that goes into it does."""
-    return f"{REPOSITORY}:{variant}-{_key(variant, recipes, release)}"
+    return f"{REPOSITORY}:{variant}-{_key(variant, release, recipes)}"
 
 
-def _key(variant: str, recipes: Path, release: str) -> str:
-    parts = [release, REGISTRY_BASE]
+def _key(variant: str, release: str, recipes: Path) -> str:
+    parts = [release, REGISTRY_BASES[release]]
     if variant in VARIANTS:
-        parts = [_key(VARIANTS[variant], recipes, release), (recipes / f"Containerfile.{variant}").read_text()]
+        parts = [_key(VARIANTS[variant], release, recipes), (recipes / f"Containerfile.{variant}").read_text()]
+    if release in LACKS and variant in VARIANTS:
+        parts += LACKS[release]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-def ensure(variant: str) -> tuple[str, bool]:
+def ensure(variant: str, release: str) -> tuple[str, bool]:
     """The name of the image, built where it is missing, and whether it had to be."""
-    image = name(variant)
+    image = name(variant, release)
     if _exists(image):
         return image, False
     with alone("image", wait=True):
         if not _exists(image):  # another run may just have built it
-            _build(variant)
+            _build(variant, release)
     return image, True
 
 
 def remove_all() -> int:
     """Remove the lab's images, of former recipes too; return how many. One that another lab's containers use stays."""
-    order = ["slurm", "bare"]  # what is built on another image goes first
+    order = [*reversed(VARIANTS)]  # what is built on another image goes first
     tags = sorted(_tags(), key=lambda tag: order.index(variant) if (variant := tag.split(":")[1].split("-")[0]) in order else len(order))
     return sum(run("podman", "rmi", tag).returncode == 0 for tag in tags)
 
 
 def remove_outdated() -> None:
     """Remove images of former recipes, which only fill the disk; one that a container still uses stays."""
-    current = {name(variant) for variant in ("base", *VARIANTS)}
+    current = {name(variant, release) for variant in ("base", *VARIANTS) for release in RELEASES.values()}
     for tag in set(_tags()) - current:
         run("podman", "rmi", tag)
 
@@ -70,42 +82,50 @@ def _tags() -> list[str]:
     return sorted({tag for item in listed for tag in item.get("Names") or [] if tag.startswith(f"{REPOSITORY}:")})
 
 
-def _build(variant: str) -> None:
+def _build(variant: str, release: str) -> None:
     below = VARIANTS[variant]
-    if not _exists(name(below)):
+    if not _exists(name(below, release)):
         if below == "base":
-            _make_base()
+            _make_base(release)
         else:
-            _build(below)
-    say(f"image {variant}: building")
+            _build(below, release)
+    say(f"image {variant} of {release}: building")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="clusterwright-lab-") as context:
         (Path(context) / "apt.conf").write_text("\n".join(apt_settings()) + "\n")
         done = run(
-            "podman", "build", "-q", "--network=host", "--layers=false", f"--build-arg=BASE={name(below)}",
-            f"--file={RECIPES}/Containerfile.{variant}", f"--tag={name(variant)}", context,
+            "podman", "build", "-q", "--network=host", "--layers=false", f"--build-arg=BASE={name(below, release)}",
+            *less(LACKS.get(release, []), (RECIPES / f"Containerfile.{variant}").read_text()),
+            f"--file={RECIPES}/Containerfile.{variant}", f"--tag={name(variant, release)}", context,
         )  # fmt: skip
     if done.returncode:
         log = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise LabError(f"image {variant}: podman build failed; its last lines say why:\n{log}")
-    say(f"image {variant}: built in {time.monotonic() - begun:.0f} s")
+        raise LabError(f"image {variant} of {release}: podman build failed; its last lines say why:\n{log}")
+    say(f"image {variant} of {release}: built in {time.monotonic() - begun:.0f} s")
 
 
-def _make_base() -> None:
-    base = name("base")
-    had = _exists(REGISTRY_BASE)
-    if had or run("podman", "pull", "-q", REGISTRY_BASE, timeout=REGISTRY_PATIENCE).returncode == 0:
-        say(f"image base: {REGISTRY_BASE}")
-        podman("tag", REGISTRY_BASE, base)
+def less(packages: Iterable[str], recipe: str) -> list[str]:
+    """The build arguments that take packages and their units out of the lists which a recipe has as defaults."""
+    out = {word for package in packages for word in (package, f"{package}.service")}
+    lists = [(name, words.split()) for name, words in re.findall(r'^ARG (\w+)="(.*)"$', recipe, re.MULTILINE)]
+    return [f"--build-arg={name}={' '.join(word for word in words if word not in out)}" for name, words in lists if out & {*words}]
+
+
+def _make_base(release: str) -> None:
+    base, registry_base = name("base", release), REGISTRY_BASES[release]
+    had = _exists(registry_base)
+    if had or run("podman", "pull", "-q", registry_base, timeout=REGISTRY_PATIENCE).returncode == 0:
+        say(f"image base of {release}: {registry_base}")
+        podman("tag", registry_base, base)
         if not had:
-            podman("untag", REGISTRY_BASE, REGISTRY_BASE)
+            podman("untag", registry_base, registry_base)
         return
-    say(f"image base: no registry in reach, making {RELEASE} by mmdebstrap from this machine's package sources")
+    say(f"image base of {release}: no registry in reach, making it by mmdebstrap from this machine's package sources")
     begun = time.monotonic()
     unfinished = f"{REPOSITORY}:unfinished"
     command = [
         "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root",
-        *(f"--aptopt={setting.rstrip(';')}" for setting in apt_settings()), RELEASE, "-", *debian_sources(),
+        *(f"--aptopt={setting.rstrip(';')}" for setting in apt_settings()), release, "-", *debian_sources(release),
     ]  # fmt: skip
     with tempfile.TemporaryFile("w+") as log:
         try:
@@ -123,12 +143,12 @@ def _make_base() -> None:
             run("podman", "rmi", unfinished)
             log.seek(0)
             reason = last_line(log.read())
-            raise LabError(f"image base: mmdebstrap failed: {reason}; check this machine's package sources by `apt-get update`")
+            raise LabError(f"image base of {release}: mmdebstrap failed: {reason}; check this machine's sources by `apt-get update`")
     if taker.returncode:
-        raise LabError(f"image base: podman import failed: {last_line(told)}")
+        raise LabError(f"image base of {release}: podman import failed: {last_line(told)}")
     podman("tag", unfinished, base)
     podman("untag", base, unfinished)
-    say(f"image base: made in {time.monotonic() - begun:.0f} s")
+    say(f"image base of {release}: made in {time.monotonic() - begun:.0f} s")
 
 
 def apt_settings() -> list[str]:
@@ -136,8 +156,8 @@ def apt_settings() -> list[str]:
     return [line for line in run("apt-config", "dump").stdout.splitlines() if APT_SETTING.fullmatch(line)]
 
 
-def debian_sources(root: Path = Path("/")) -> list[str]:
-    """Where this machine gets Debian from, as mmdebstrap's mirror arguments for our release.
+def debian_sources(release: str, root: Path = Path("/")) -> list[str]:
+    """Where this machine gets Debian from, as mmdebstrap's mirror arguments for a release.
 
     Empty on another distribution, or when nothing fits: mmdebstrap then takes Debian's own address.
     """
@@ -157,9 +177,9 @@ def debian_sources(root: Path = Path("/")) -> list[str]:
     for uri, suite, keyring in entries:
         here, _, rest = suite.partition("-")
         if here == found[1] and rest in ("", "updates", "security"):
-            ours = f"{RELEASE}-{rest}" if rest else RELEASE
+            ours = f"{release}-{rest}" if rest else release
             lines.append(f"deb [signed-by={keyring}] {uri} {ours} main")
-    return list(dict.fromkeys(lines)) if any(line.endswith(f" {RELEASE} main") for line in lines) else []
+    return list(dict.fromkeys(lines)) if any(line.endswith(f" {release} main") for line in lines) else []
 
 
 def _one_line_entries(text: str) -> Iterable[tuple[str, str, str]]:

@@ -36,6 +36,7 @@ class Lab:
     mtu: int
     addresses: Mapping[str, str]  # node name -> management address
     network: str  # the name of its podman network
+    releases: Mapping[str, str]  # node name -> Debian's name of the release that it has
 
     def container(self, node: str) -> str:
         """The name of the node's container."""
@@ -66,8 +67,8 @@ class Lab:
         return ["run", "-d", "--replace", f"--name={self.container(node)}", *labels, *options, image, "/sbin/init"]
 
 
-def lab_of(name: str, addresses: Mapping[str, str], cluster_networks: Mapping[str, Any]) -> Lab:
-    """The lab for nodes with these management addresses; networks have subnet, gateway (or None) and mtu."""
+def lab_of(name: str, addresses: Mapping[str, str], cluster_networks: Mapping[str, Any], releases: Mapping[str, str]) -> Lab:
+    """The lab for nodes with these management addresses and releases; networks have subnet, gateway (or None) and mtu."""
     if not addresses:
         raise LabError(f"cluster {name} has no nodes, so there is no lab to make")
     parsed = [ipaddress.IPv4Address(address) for address in addresses.values()]
@@ -75,7 +76,7 @@ def lab_of(name: str, addresses: Mapping[str, str], cluster_networks: Mapping[st
         if all(address in network.subnet for address in parsed):
             # The cluster file need not name a gateway, but podman wants an address of its own that no node has.
             gateway = network.gateway or next(address for address in network.subnet.hosts() if address not in parsed)
-            return Lab(name, network.subnet, str(gateway), network.mtu or 1500, addresses, f"clusterwright-{name}")
+            return Lab(name, network.subnet, str(gateway), network.mtu or 1500, addresses, f"clusterwright-{name}", releases)
     raise LabError(f"cluster {name}: the management addresses lie in no single network; the lab has one network for all nodes")
 
 
@@ -98,7 +99,7 @@ class Plan:
     remove: tuple[str, ...] = ()
 
 
-def plan(lab: Lab, image: str, existing: Iterable[Mapping[str, Any]]) -> Plan:
+def plan(lab: Lab, image_of: Mapping[str, str], existing: Iterable[Mapping[str, Any]]) -> Plan:
     """Compare the wanted containers with podman's list (its JSON: Names, State, Labels)."""
     there = {item["Names"][0]: item for item in existing}
     create, remake, keep = [], [], []
@@ -106,7 +107,7 @@ def plan(lab: Lab, image: str, existing: Iterable[Mapping[str, Any]]) -> Plan:
         found = there.pop(lab.container(node), None)
         if found is None:
             create.append(node)
-        elif found["State"] == "running" and found["Labels"].get(SPEC_LABEL) == spec_of(lab.run_command(node, image)):
+        elif found["State"] == "running" and found["Labels"].get(SPEC_LABEL) == spec_of(lab.run_command(node, image_of[node])):
             keep.append(node)
         else:
             remake.append(node)

@@ -63,17 +63,22 @@ class FileIntent(TypedDict):
     backup: bool
 
 
-class ServiceIntent(TypedDict):
-    """A service by its full unit name.
-
-    `uses` are the paths that it reads only when it starts, `rereads` those that its main process has read, and that a reload replaces.
-    """
-
+class _Service(TypedDict):
     name: str
     enabled: bool
     state: str
     uses: list[str]
     rereads: list[str]
+
+
+class ServiceIntent(_Service, total=False):
+    """A service by its full unit name.
+
+    `uses` are the paths that it reads only when it starts, `rereads` those that its main process has read, and that a reload replaces.
+    One that was started before `since`, in seconds since 1970, runs with what is no more.
+    """
+
+    since: int
 
 
 class NodeIntent(TypedDict):
@@ -109,6 +114,7 @@ def from_params(params: dict[str, Any]) -> NodeIntent:
                 "state": service["state"],
                 "uses": service["uses"],
                 "rereads": service["rereads"],
+                "since": service["since"],
             }
             for service in params["services"]
         ],

@@ -107,9 +107,9 @@ def plan(
 ) -> ServicesPlan:
     """Plans daemon-reload, enable, disable, start and stop, and finds the services that are stale or outdated.
 
-    A running service is stale when a path that it uses changes in this call or has changed after it started, and
-    outdated when that is so of a path that it rereads and of its main process. A time that lies in the future proves
-    nothing (the clock was stepped) and would restart the service in each run.
+    A running service is stale when it started before its `since`, or when a path that it uses changes in this call or has changed after
+    it started, and outdated when the latter is so of a path that it rereads and of its main process. A time that lies in the future
+    proves nothing (the clock was stepped) and would restart the service in each run.
     Raises ClusterwrightError for a masked or missing unit; with `awaits_packages` a missing unit may still come.
     """
     brought = [path for path in changed_files if path.startswith(UNIT_FILES)]
@@ -134,7 +134,8 @@ def plan(
     stale, outdated = [], []
     for service in runs_on:
         unit = state.units[service["name"]]
-        if _changed_since(unit.started, service["uses"], state, changed_files):
+        older = unit.started is not None and unit.started < service.get("since", 0)
+        if older or _changed_since(unit.started, service["uses"], state, changed_files):
             stale.append(service["name"])
         if _changed_since(unit.process_started, service["rereads"], state, changed_files):
             outdated.append(service["name"])

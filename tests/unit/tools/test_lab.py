@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.clusterwright.hpc.tools.labkit import access, cli, common, host, images, nodes
 
+CHECKOUT = Path(__file__).resolve().parents[3]
 NETWORKS = {"admin": SimpleNamespace(subnet=ipaddress.IPv4Network("10.83.0.0/24"), gateway=None, mtu=9000)}
-LAB = nodes.lab_of("labdev", {"head1": "10.83.0.11", "cn1": "10.83.0.21"}, NETWORKS)
+ADDRESSES = {"head1": "10.83.0.11", "cn1": "10.83.0.21"}
+LAB = nodes.lab_of("labdev", ADDRESSES, NETWORKS, dict.fromkeys(ADDRESSES, "trixie"))
+BOTH = dict.fromkeys(ADDRESSES, "img:1")
 
 
 def container(node, image="img:1", state="running", lab=LAB):
@@ -26,70 +30,98 @@ class TestImageName:
         return shutil.copytree(images.RECIPES, tmp_path / "recipes")
 
     def test_stays_while_nothing_changes(self, recipes):
-        assert images.name("slurm", recipes) == images.name("slurm", recipes) == images.name("slurm")
+        assert images.name("slurm", "trixie", recipes) == images.name("slurm", "trixie", recipes) == images.name("slurm", "trixie")
 
-    def test_changes_with_the_release(self, recipes):
-        assert images.name("bare", recipes) != images.name("bare", recipes, release="forky")
+    def test_every_variant_of_every_release_has_its_own(self):
+        variants = ("base", *images.VARIANTS)
+        names = {images.name(variant, release) for variant in variants for release in images.RELEASES.values()}
+        assert len(names) == len(variants) * len(images.RELEASES)
 
     def test_slurm_changes_with_what_it_is_built_on(self, recipes):
-        before = {variant: images.name(variant, recipes) for variant in ("base", "bare", "slurm")}
+        variants = ("base", "bare", "slurm", "upgrade")
+        before = {variant: images.name(variant, "trixie", recipes) for variant in variants}
         with (recipes / "Containerfile.bare").open("a") as recipe:
             recipe.write("RUN true\n")
-        after = {variant: images.name(variant, recipes) for variant in before}
-        assert [variant for variant in before if before[variant] != after[variant]] == ["bare", "slurm"]
+        after = {variant: images.name(variant, "trixie", recipes) for variant in variants}
+        assert [variant for variant in variants if before[variant] != after[variant]] == ["bare", "slurm", "upgrade"]
 
     def test_bare_does_not_change_with_slurm(self, recipes):
-        before = images.name("bare", recipes)
+        before = images.name("bare", "trixie", recipes)
         (recipes / "Containerfile.slurm").write_text("")
-        assert images.name("bare", recipes) == before
+        assert images.name("bare", "trixie", recipes) == before
+
+
+class TestRelease:
+    def test_a_node_has_the_image_of_its_os(self):
+        assert [images.release_of("cn1", os) for os in ("debian-12", "debian-13", None)] == ["bookworm", "trixie", "trixie"]
+
+    def test_an_os_without_an_image_is_an_error_with_the_node(self):
+        with pytest.raises(common.LabError, match="node cn1: its os is rocky-9, and the lab has images of debian-12, debian-13"):
+            images.release_of("cn1", "rocky-9")
+
+    def test_the_cluster_file_says_it(self, tmp_path):
+        file = tmp_path / "cluster.yml"
+        text = (CHECKOUT / "inventories/lab/cluster.yml").read_text()
+        file.write_text(text.replace("debian-13", "debian-12", 1))
+        releases = cli.lab_nodes(file).releases
+        assert releases["head1"] == "bookworm" and {*releases.values()} == {"bookworm", "trixie"}
+
+    def test_packages_that_a_release_lacks_and_their_units_are_left_out(self):
+        recipe = 'ARG BASE\nARG PACKAGES="slurmd sackd munge"\nARG DAEMONS="slurmd.service sackd.service"\nARG OTHER="chrony"\n'
+        assert images.less(["sackd"], recipe) == ["--build-arg=PACKAGES=slurmd munge", "--build-arg=DAEMONS=slurmd.service"]
+        assert images.less([], recipe) == []
 
 
 class TestPlan:
     def test_nothing_there(self):
-        assert nodes.plan(LAB, "img:1", []) == nodes.Plan(create=("head1", "cn1"))
+        assert nodes.plan(LAB, BOTH, []) == nodes.Plan(create=("head1", "cn1"))
 
     def test_all_good(self):
-        assert nodes.plan(LAB, "img:1", [container("head1"), container("cn1")]) == nodes.Plan(keep=("head1", "cn1"))
+        assert nodes.plan(LAB, BOTH, [container("head1"), container("cn1")]) == nodes.Plan(keep=("head1", "cn1"))
 
     def test_of_another_image(self):
         there = [container("head1"), container("cn1", image="img:0")]
-        assert nodes.plan(LAB, "img:1", there) == nodes.Plan(keep=("head1",), remake=("cn1",))
+        assert nodes.plan(LAB, BOTH, there) == nodes.Plan(keep=("head1",), remake=("cn1",))
+
+    def test_another_image_for_one_node(self):
+        there = [container("head1"), container("cn1")]
+        assert nodes.plan(LAB, {**BOTH, "cn1": "img:2"}, there) == nodes.Plan(keep=("head1",), remake=("cn1",))
 
     @pytest.mark.parametrize("state", ["created", "exited", "configured"])
     def test_half_made_or_stopped(self, state):
         there = [container("head1"), container("cn1", state=state)]
-        assert nodes.plan(LAB, "img:1", there) == nodes.Plan(keep=("head1",), remake=("cn1",))
+        assert nodes.plan(LAB, BOTH, there) == nodes.Plan(keep=("head1",), remake=("cn1",))
 
     def test_moved_to_another_address(self):
         moved = dataclasses.replace(LAB, addresses={**LAB.addresses, "cn1": "10.83.0.22"})
-        assert nodes.plan(moved, "img:1", [container("head1"), container("cn1")]).remake == ("cn1",)
+        assert nodes.plan(moved, BOTH, [container("head1"), container("cn1")]).remake == ("cn1",)
 
     def test_no_longer_in_the_cluster_file(self):
         smaller = dataclasses.replace(LAB, addresses={"head1": "10.83.0.11"})
-        assert nodes.plan(smaller, "img:1", [container("head1"), container("cn1")]) == nodes.Plan(keep=("head1",), remove=("labdev-cn1",))
+        assert nodes.plan(smaller, BOTH, [container("head1"), container("cn1")]) == nodes.Plan(keep=("head1",), remove=("labdev-cn1",))
 
     def test_without_our_label(self):
         foreign = {"Names": ["labdev-cn1"], "State": "running", "Labels": {}}
-        assert nodes.plan(LAB, "img:1", [foreign]).remake == ("cn1",)
+        assert nodes.plan(LAB, BOTH, [foreign]).remake == ("cn1",)
 
 
 class TestLabOf:
     def test_gateway_is_no_nodes_address(self):
-        lab = nodes.lab_of("x", {"a": "10.83.0.1", "b": "10.83.0.2"}, NETWORKS)
+        lab = nodes.lab_of("x", {"a": "10.83.0.1", "b": "10.83.0.2"}, NETWORKS, {})
         assert (lab.gateway, lab.mtu) == ("10.83.0.3", 9000)
 
     def test_gateway_of_the_cluster_file(self):
         admin = SimpleNamespace(subnet=ipaddress.IPv4Network("10.83.0.0/24"), gateway=ipaddress.IPv4Address("10.83.0.254"), mtu=None)
-        lab = nodes.lab_of("x", {"a": "10.83.0.2"}, {"admin": admin})
+        lab = nodes.lab_of("x", {"a": "10.83.0.2"}, {"admin": admin}, {})
         assert (lab.gateway, lab.mtu) == ("10.83.0.254", 1500)
 
     def test_no_nodes(self):
         with pytest.raises(common.LabError, match="cluster x has no nodes"):
-            nodes.lab_of("x", {}, NETWORKS)
+            nodes.lab_of("x", {}, NETWORKS, {})
 
     def test_addresses_in_no_single_network(self):
         with pytest.raises(common.LabError, match="in no single network"):
-            nodes.lab_of("x", {"a": "10.83.0.2", "b": "10.84.0.2"}, NETWORKS)
+            nodes.lab_of("x", {"a": "10.83.0.2", "b": "10.84.0.2"}, NETWORKS, {})
 
     def test_every_node_has_a_mac_of_its_own(self):
         macs = {word for node in LAB.addresses for word in LAB.run_command(node, "img") if word.startswith("--mac-address")}
@@ -131,7 +163,7 @@ class TestPackageSources:
         (root / "etc/os-release").write_text(f"ID={identity}\nVERSION_CODENAME={codename}\n")
         for name, text in files.items():
             (root / "etc/apt" / name).write_text(text)
-        return images.debian_sources(root)
+        return images.debian_sources("trixie", root)
 
     def test_one_line_style(self, tmp_path):
         text = (

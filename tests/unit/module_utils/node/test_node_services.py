@@ -43,6 +43,13 @@ def test_enable_start_disable_stop(node):
     assert commands(planned(node, service("a.service"), service("b.service", enabled=False, state="stopped"))) == []
 
 
+@pytest.mark.parametrize(("started", "since", "stale"), [(100, 50, True), (100, 150, False)])     # seconds ago
+def test_stale_by_a_time_that_is_told(node, started, since, stale):
+    node.unit("a.service", "enabled", "active", started=started)
+    declared = {**service("a.service"), "since": int(time.time()) - since}
+    assert planned(node, declared).stale == (["a.service"] if stale else [])
+
+
 @pytest.mark.parametrize(
     ("started", "changed_at", "stale"),
     [

@@ -1,0 +1,138 @@
+"""Bad days of a changed slurm.conf: what slurmctld refuses, what would end jobs, a full disk, a daemon that dies in the middle."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+STATE = "/var/lib/slurm/slurmctld"
+
+
+def declared(**config):
+    """The replacement that gives the cluster file these keys of slurm.conf."""
+    keys = "".join(f"    {key}: {value}\n" for key, value in config.items())
+    return ("\nslurm:\n", f"\nslurm:\n  config:\n{keys}")
+
+
+@pytest.fixture
+def change(cluster):
+    """Runs site.yml on the controller with these keys of slurm.conf declared; the file is as before afterwards."""
+    def run(*words, **config):
+        cluster.declare(declared(**config))
+        try:
+            return cluster.site("--limit", "slurm_controller", *words)
+        finally:
+            cluster.declare()
+    return run
+
+
+@pytest.fixture
+def put_back(cluster):
+    """After the test the running configuration is that of the repository's file again."""
+    yield
+    again = cluster.site()
+    assert again.bad == {}, again.output
+    cluster.wait_states()
+
+
+@pytest.fixture
+def patient(cluster):
+    """A job on cn1 that runs until the test is over, and that nothing may hit."""
+    job = cluster.user("sbatch --parsable -w cn1 -o /dev/null --wrap='until [ -e /tmp/go ]; do sleep 0.2; done'")
+    cluster.user(f"until squeue -hj {job} -o %T | grep -q RUNNING; do sleep 0.2; done")
+    yield job
+    assert cluster.user(f"squeue -hj {job} -o '%T %N'") == "RUNNING cn1"
+    cluster.node("cn1").sh("touch /tmp/go")
+    cluster.user(f"while squeue -hj {job} | grep -q .; do sleep 0.2; done")
+    cluster.node("cn1").sh("rm /tmp/go")
+
+
+def seen(head1):
+    """slurm.conf as it lies there, and the slurmctld that runs."""
+    return head1.sh("cat /etc/slurm/slurm.conf"), head1.show("slurmctld", "MainPID"), head1.show("slurmctld")
+
+
+def test_a_value_that_slurmctld_refuses(cluster, change, patient):  # noqa: ARG001 - it must live through it
+    head1 = cluster.node("head1")
+    before = seen(head1)
+    for config, words in (({"SelectType": "select/nonsense"}, "select/nonsense"), ({"SlurmctldTimeout": "soon"}, "soon")):
+        run = change(**config)
+        assert run.status == 2, run.output
+        assert words in run.bad["head1"]
+        assert seen(head1) == before
+
+
+def test_a_change_that_needs_a_reconfigure_and_no_more(cluster, change, put_back, patient):  # noqa: ARG001
+    head1 = cluster.node("head1")
+    started = [cluster.node(name).show("slurmd") for name in ("cn1", "cn2", "cn3")], head1.show("slurmctld")
+    run = change(KillWait=45)
+    assert (run.status, run.changed) == (3, {"head1"}), run.output
+    assert "45 sec" in head1.sh("scontrol show config | grep KillWait")
+    assert ([cluster.node(name).show("slurmd") for name in ("cn1", "cn2", "cn3")], head1.show("slurmctld")) == started
+
+
+def test_a_change_that_would_end_jobs(cluster, change, patient):
+    head1 = cluster.node("head1")
+    before = seen(head1)
+    for words in ((), ("--check",)):
+        run = change(*words, SlurmdPort=6918)
+        assert run.status == 2, run.output
+        assert "SlurmdPort" in run.bad["head1"] and patient in run.bad["head1"]
+        assert seen(head1) == before
+
+
+@pytest.mark.slow
+def test_a_change_that_needs_every_slurmd_restarted(cluster, put_back):  # noqa: ARG001
+    nodes = [cluster.node(name) for name in ("cn1", "cn2", "cn3")]
+    before = [node.show("slurmd") for node in nodes]
+    cluster.declare(declared(SlurmdPort=6918))
+    try:
+        run = cluster.site()
+        assert (run.status, run.bad) == (3, {}), run.output
+        assert not set(before) & {node.show("slurmd") for node in nodes}
+        cluster.wait_states()
+        assert cluster.job() == ["cn1", "cn2", "cn3"]
+        assert cluster.site().status == 0
+    finally:
+        cluster.declare()
+
+
+def test_a_full_disk_below_the_state(cluster, change):
+    head1 = cluster.node("head1")
+    head1.sh(f"""mkdir -p {STATE}.full && mount -t tmpfs -o size=2M full {STATE}.full && cp -a {STATE}/. {STATE}.full/
+        mount --bind {STATE}.full {STATE} && (dd if=/dev/zero of={STATE}/ballast bs=4k; true) 2>/dev/null""")
+    before = seen(head1)
+    try:
+        run = change(KillWait=45)
+        assert run.status == 2, run.output
+        assert STATE in run.bad["head1"]
+        assert seen(head1) == before
+    finally:
+        head1.sh(f"umount {STATE}; umount {STATE}.full; rmdir {STATE}.full; systemctl restart slurmctld")
+        cluster.wait_states()
+
+
+def test_slurmctld_is_killed_during_the_run(cluster, put_back):  # noqa: ARG001
+    head1 = cluster.node("head1")
+    cluster.declare(declared(KillWait=46))
+    try:
+        with cluster.start() as run:
+            run.wait_for("TASK .*Configuration and slurmctld")
+            head1.sh("systemctl kill --signal=KILL slurmctld")
+            run.end()       # it may have come too early or too late to be seen by this run
+        again = cluster.site()
+    finally:
+        cluster.declare()
+    assert again.bad == {}, again.output
+    assert "46 sec" in head1.sh("scontrol show config | grep KillWait")
+    cluster.wait_states()
+    assert cluster.job() == ["cn1", "cn2", "cn3"]
+
+
+def test_nodes_boot_while_it_reconfigures(cluster, change, put_back):  # noqa: ARG001
+    cluster.podman("restart", "-t", "0", node="cn3")
+    run = change(KillWait=47)
+    assert (run.status, run.bad) == (3, {}), run.output
+    cluster.wait_states()
+    assert cluster.job() == ["cn1", "cn2", "cn3"]
