@@ -45,6 +45,7 @@ def test_the_cluster_grows_while_a_job_runs(cluster):
     assert cluster.node("cn1").sh("cat /tmp/patient.out; rm /tmp/patient.out /tmp/go") == "it is done"
     assert "JobState=COMPLETED" in cluster.user(f"scontrol show job {job}")
 
+    cluster.node("head1").sh("scontrol update nodename=cn4 state=drain reason='goes away'")
     assert "0 remade, 5 kept, 1 removed" in cluster.lab("up")
     shrunk = cluster.site()
     assert (shrunk.status, shrunk.bad) == (3, {}), shrunk.output

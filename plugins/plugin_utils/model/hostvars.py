@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from . import compile as intents
 from .identifiers import identifier
-from .types import BMC, Cable, Cluster, NodeGroup
+from .types import BMC, ROLES, Cable, Cluster, NodeGroup
 
 PYTHON = "/usr/bin/python3"     # said, so that Ansible does not look for it on each host
 
@@ -93,12 +93,17 @@ def _node_vars(group: NodeGroup, ports: dict[str, list[Cable]]) -> list[tuple[st
 
 
 def groups(cluster: Cluster) -> list[Group]:
-    """All groups but the own ones, parents of the own groups where they take a NodeGroup whole."""
+    """All groups but the own ones, parents of the own groups where they take a NodeGroup whole.
+
+    A role that no node has is a group too, an empty one: Ansible warns of each play whose group does not exist.
+    """
     found: dict[str, Group] = {}
 
     def group(name: str, **variables: Any) -> Group:
         return found.setdefault(name, Group(name, variables, [], []))
 
+    for name in ("nodes", *ROLES, "bmcs", "switches"):
+        group(name)
     for nodes in cluster.groups:
         own = own_group(nodes.nodeset)
         group("nodes").children.append(own)
@@ -119,7 +124,7 @@ def groups(cluster: Cluster) -> list[Group]:
                 target.children.append(whole[entry.members])
             else:
                 target.hosts.extend(entry.members)
-    if "slurm_controller" in found:
+    if found["slurm_controller"].children:
         found["slurm_controller"].variables.update(slurm_intent=intents.slurm(cluster), slurm_accounts=intents.slurm_accounts(cluster))
     for switch in cluster.switches:
         own = own_group(switch.nodeset)

@@ -16,6 +16,10 @@ from typing import Any
 from .problems import Mark
 
 BMC = "bmc"     # the interface of this name is the BMC's
+ROLES = (       # as the schema has them
+    "slurm_controller", "slurm_dbd", "slurm_rest", "slurm_login", "slurm_compute", "subnet_manager", "fabric_manager",
+    "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", "ceph_rgw", "ceph_client", "enroot",
+)
 
 
 @dataclass(frozen=True, slots=True)

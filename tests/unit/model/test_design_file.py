@@ -58,7 +58,7 @@ def test_a_node_has_its_address_rack_and_what_the_table_says(cluster):
 
 def test_its_groups(cluster):
     groups = {group.name: group for group in hostvars.groups(cluster)}
-    assert set(groups) == {
+    assert {name for name, group in groups.items() if group.children or group.hosts} == {
         "nodes", "slurm_controller", "slurm_dbd", "subnet_manager", "ceph_mon", "ceph_mgr", "slurm_compute", "hardware_knl7210",
         "os_debian_13", "bmcs",
         "rack_r1", "rack_r2", "rack_r3", "rack_r4", "tenant_cfd", "partition_cfd", "partition_all", "switches", "platform_comware"}

@@ -39,6 +39,10 @@ def test_it_is_a_valid_schema_of_its_draft():
     Draft202012Validator.check_schema(SCHEMA)
 
 
+def test_the_code_knows_the_roles():
+    assert list(types.ROLES) == SCHEMA["properties"]["nodes"]["additionalProperties"]["properties"]["roles"]["items"]["enum"]
+
+
 def test_the_walk_sees_the_keys():
     assert {path for path, _key, _value in KEYS} >= {
         "", "networks.NAME", "nodes.NAME.interfaces.NAME", "cabling[]", "slurm.partitions.NAME"}

@@ -19,6 +19,7 @@ from ansible.plugins.loader import inventory_loader
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.clusterwright.hpc.plugins.inventory import cluster as plugin
+from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model import types
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 NAME = "clusterwright.hpc.cluster"
@@ -149,7 +150,7 @@ class TestGroupsAndVariables:
     def test_every_group(self, manager):
         inventory = manager(CLUSTER)
         assert {name: [host.name for host in group.get_hosts()] for name, group in inventory.groups.items() if name != "all"} == {
-            "ungrouped": [],
+            **{role: [] for role in types.ROLES}, "ungrouped": [],
             "nodes": ["head1", "cn1", "cn2", "cn3", "cn4"],
             "nodeset_head1": ["head1"], "slurm_controller": ["head1"], "os_debian_13": ["head1", "cn1", "cn2", "cn3", "cn4"],
             "nodeset_cn_1_4": ["cn1", "cn2", "cn3", "cn4"], "slurm_compute": ["cn1", "cn2", "cn3", "cn4"],
