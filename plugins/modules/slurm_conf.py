@@ -21,7 +21,10 @@ description:
   - Before a file is replaced, slurmctld is started on a copy, in a network of its own, without its state, without accounting and without
     the programs that it calls. What it refuses or complains of stays out.
   - When slurmctld does not run with the new files, or says other values than it did in the trial, the old files come back.
-  - On the standby of two controllers, only that slurmctld is restarted, which disturbs nothing. Two active ones are an error.
+  - On the standby of two controllers, only that slurmctld is restarted, which disturbs nothing, once the active one has taken the change.
+    So it is called for both at once. Two active ones are an error.
+  - When a cluster that ran without slurmdbd gets one, C(clustername) in StateSaveLocation is removed, because slurmctld has made up an id
+    there that slurmdbd does not know. Jobs do not need it. A slurmdbd that does not listen then is an error.
 requirements:
   - slurmctld and Slurm's commands, 22.05 or newer
   - C(unshare) and C(ip)
@@ -131,8 +134,9 @@ diff:
   elements: dict
   sample: []
 impact:
-  description: What is disturbed, in words and as data - jobs that end (V(job_ends)), slurmctld, every slurmd, and partitions whose state
-    an administrator has set and which go back to what is declared (V(partition_reset)).
+  description: What is disturbed, in words and as data - jobs that end (V(job_ends)), slurmctld, every slurmd, partitions whose state
+    an administrator has set and which go back to what is declared (V(partition_reset)), another version of slurmctld (V(version_change)),
+    the id of the cluster (V(cluster_id)), and keys that the table does not have (V(unknown_key)).
   returned: success, and when jobs would end
   type: list
   elements: dict

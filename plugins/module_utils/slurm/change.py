@@ -45,6 +45,7 @@ ANSWERS_WITHIN = 60     # seconds
 PAUSE = 0.5             # seconds between two looks
 SPARE = 8 << 20         # bytes that StateSaveLocation must have left, besides room for once more what it has
 INODES = 100
+DBD_PORT = 6819
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class Plan:
     services: services.ServicesPlan
     action: str
     tells_nodes: bool       # slurmctld is told to send the files to all nodes, after it was restarted or started
+    forgets: Sequence[str]      # the command by which slurmctld forgets an id of the cluster, if it must
     needs: Needs
     impact: list[dict[str, Any]]
 
@@ -128,7 +130,8 @@ class Plan:
         written = [command for change in self.files for command in change.commands]
         acts: list[Sequence[str]] = [RESTART] if self.action == "restart" else []
         acts += [RECONFIGURE] if self.action == "reconfigure" or self.tells_nodes else []
-        return [*written, *map(str, self.services.commands), *map(" ".join, acts)]
+        first = [" ".join(self.forgets)] if self.forgets else []
+        return [*first, *written, *map(str, self.services.commands), *map(" ".join, acts)]
 
     @property
     def slurmd_since(self) -> int:
@@ -158,26 +161,28 @@ def observe(run: Run, intent: SlurmIntent, may_come: bool = False) -> State:
     )
     if version:
         with tempfile.TemporaryDirectory(prefix="slurm-ask-", dir=trial.SCRATCH) as scratch:
-            state = _ask(run, state, wanted, Path(scratch))
+            state = _ask(run, state, wanted, Path(scratch), may_come)
     return altered(state, now=time.time())
 
 
-def _ask(run: Run, state: State, wanted: Mapping[str, str], scratch: Path) -> State:
+def _ask(run: Run, state: State, wanted: Mapping[str, str], scratch: Path, may_come: bool) -> State:
     asks_with = None
     if "slurm.conf" not in state.texts:     # a new controller asks the others with the declared file
         asks_with = scratch / "slurm.conf"
         asks_with.write_text(wanted["slurm.conf"])
-    text = state.texts.get("slurm.conf", wanted["slurm.conf"])
-    hosts, before_that = _controllers(run, text, scratch, state.runs), None
+    asked = [text for text in (state.texts.get("slurm.conf"), wanted["slurm.conf"]) if text is not None]
+    hosts, before_that = _controllers(run, asked, scratch, state.runs), None
     while hosts != before_that:     # one may take over from the other while they are asked
         state = altered(state, hosts=hosts)
         state = altered(state, seen=wait_for_answer(run, asks_with) if state.runs or state.standby else {})
-        hosts, before_that = _controllers(run, text, scratch, state.runs), hosts
+        hosts, before_that = _controllers(run, asked, scratch, state.runs), hosts
     changed = any(wanted.get(name) != state.texts.get(name) for name in conf.NAMES)
     if not changed and state.loaded:
         return state
     _refuse_unresolvable(wanted["slurm.conf"])
     after = trial.start(run, wanted, state.host)
+    if not may_come and _begins_to_account(state, wanted):
+        _refuse_silent_dbd(running.settings(wanted["slurm.conf"]))
     before, jobs = None, None
     if state.seen:
         before, jobs = running.look(run, state.seen, asks_with)
@@ -190,13 +195,13 @@ def _ask(run: Run, state: State, wanted: Mapping[str, str], scratch: Path) -> St
     return altered(state, before=before, after=after, jobs=jobs, stores=(store(old), store(new)))
 
 
-def _controllers(run: Run, text: str, scratch: Path, runs: bool) -> dict[str, str]:
+def _controllers(run: Run, texts: Sequence[str], scratch: Path, runs: bool) -> dict[str, str]:
     """The controllers of a pair, once one of them is active; where none runs, there is nothing to wait for."""
     end = time.monotonic() + ANSWERS_WITHIN
-    hosts = running.controllers(run, text, scratch)
+    hosts = running.controllers(run, texts, scratch)
     while hosts and runs and "active" not in hosts.values() and time.monotonic() < end:
         time.sleep(PAUSE)
-        hosts = running.controllers(run, text, scratch)
+        hosts = running.controllers(run, texts, scratch)
     active = [name for name, what in hosts.items() if what == "active"]
     if len(active) > 1:
         raise ClusterwrightError(
@@ -275,10 +280,14 @@ def plan(intent: SlurmIntent, state: State, end_jobs: bool = False, may_come: bo
     if action and runs != state.version:
         text = f"slurmctld {runs} runs, and {state.version}, which is installed, starts now"
         told.append({"kind": "version_change", "name": UNIT, "text": text})
+    forgets = _forgets(running.settings(wanted["slurm.conf"])) if action and _begins_to_account(state, wanted) else ()
+    if forgets:
+        text = f"{forgets[-1]} goes, with an id that no job needs: slurmdbd gives the cluster its own"
+        told.append({"kind": "cluster_id", "name": intent["cluster_name"], "text": text})
     return Plan(
         texts=wanted, changes=found, files=changes, services=services.plan([_SERVICE], state.services, [], awaits_packages), action=action,
         tells_nodes="slurm.conf" in state.texts and action in ("start", "restart") and state.leads,
-        needs=max([least, *costs]), impact=[*told, *consequences.job_impact(hit)],
+        forgets=forgets, needs=max([least, *costs]), impact=[*told, *consequences.job_impact(hit)],
     )
 
 
@@ -305,6 +314,34 @@ def _here_and_now(change: Change, state: State) -> Change:
     if key == "statesavelocation" and not state.seen and old.saved is not None and new.saved is not None and new.saved >= old.saved:
         return change._replace(cost=change.cost._replace(jobs=Needs.NOTHING))
     return change
+
+
+def _begins_to_account(state: State, wanted: Mapping[str, str]) -> bool:
+    """Whether the active slurmctld is the one here, ran without slurmdbd until now, and shall have one."""
+    def accounts(keys: running.Table) -> bool:
+        return keys.get("accountingstoragetype", "").lower().endswith("slurmdbd")
+
+    seen = {key.lower(): value for key, value in state.seen.get("slurm.conf", {}).items()}
+    runs = seen or running.settings(state.texts.get("slurm.conf", ""))
+    return not state.standby and bool(runs) and not accounts(runs) and accounts(running.settings(wanted["slurm.conf"]))
+
+
+def _forgets(keys: running.Table) -> Sequence[str]:
+    """The command that removes the id which a slurmctld without slurmdbd gives to its cluster.
+
+    slurmdbd gives it another, and with two the slurmctld of 24.11 ends: CLUSTER ID MISMATCH. A pair has one such file.
+    """
+    return ("runuser", "-u", keys.get("slurmuser", "root"), "--", "rm", "-f", f"{keys.get('statesavelocation', '')}/clustername")
+
+
+def _refuse_silent_dbd(keys: running.Table) -> None:
+    hosts = [keys[key] for key in ("accountingstoragehost", "accountingstoragebackuphost") if keys.get(key)]
+    port = int(keys.get("accountingstorageport", "0")) or DBD_PORT
+    if not any(running.listens(host, port) for host in hosts):
+        raise ClusterwrightError(
+            f"slurmdbd does not listen on {' or '.join(hosts) or 'any host'}, port {port}, and without it no slurmctld begins to account: "
+            "nothing was changed. See `systemctl status slurmdbd` there"
+        )
 
 
 def _refuse_full(there: Store) -> None:

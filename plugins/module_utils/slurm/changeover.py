@@ -15,12 +15,40 @@ from typing import Any
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import Run, last_lines
 from ansible_collections.clusterwright.hpc.plugins.module_utils.node import files, replace, services
-from ansible_collections.clusterwright.hpc.plugins.module_utils.node.session import Session
+from ansible_collections.clusterwright.hpc.plugins.module_utils.node.session import Command, Session
 from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm import change, difference, running, trial
 from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm.change import PAUSE, RECONFIGURE, RESTART, UNIT, Plan, State
+from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm.policy import REEXECUTES
 
 WITHIN = 120    # seconds until slurmctld must run with the new files; a reconfigure of 10,000 nodes takes a few
 TAIL = 20_000   # bytes of the log in which slurmctld's last words are looked for
+
+
+class _Log:
+    """slurmctld's log from now on: what it said of an earlier change is none of this one's."""
+
+    def __init__(self, planned: Plan) -> None:
+        keys = running.settings(planned.texts["slurm.conf"])
+        self._path = Path(keys.get("slurmctldlogfile", "/dev/null"))
+        self._cluster_file = f"{keys.get('statesavelocation', '')}/clustername"
+        self._begin = self._path.stat().st_size if self._path.is_file() else 0
+
+    def last_words(self) -> str:
+        """What slurmctld has logged last of what went wrong."""
+        try:
+            with self._path.open("rb") as stream:
+                size = stream.seek(0, 2)
+                stream.seek(max(self._begin if self._begin <= size else 0, size - TAIL))     # a smaller one was rotated meanwhile
+                lines = stream.read().decode(errors="replace").split("\n")
+        except OSError:
+            return ""
+        words = [found[1] for line in lines if (found := trial.COMPLAINT.search(line)) and not trial.HARMLESS.search(line)]
+        fatal = [found[1] for line in lines if (found := re.search(r"\bfatal: +(.*)", line))]
+        last = (fatal or words or [""])[-1]
+        if last.startswith("CLUSTER ID MISMATCH"):
+            last = (f"{last.rstrip('.')}: slurmdbd knows this cluster by another id than {self._cluster_file} has. If it is this cluster's "
+                    f"own slurmdbd, move that file away, `mv {self._cluster_file} {self._cluster_file}.old`, and run again")
+        return last
 
 
 def apply(run: Run, state: State, planned: Plan) -> list[str]:
@@ -28,19 +56,23 @@ def apply(run: Run, state: State, planned: Plan) -> list[str]:
 
     When that fails, the old files come back, slurmctld runs with them as before, and ClusterwrightError says so.
     """
-    session = Session(run)
+    if state.standby:
+        _follow(run, state, planned)
+    session, log = Session(run), _Log(planned)
     touched = False
     try:
+        if planned.forgets:     # first, so that a slurmctld which starts with the new files by itself finds it gone
+            session.do(Command(planned.forgets, str(planned.forgets[-1])))
         replace.apply(session, planned.files)
         touched = bool(planned.action)
         services.apply(session, planned.services)
         acts: dict[str, Sequence[str]] = {"restart": RESTART, "reconfigure": RECONFIGURE}
         if planned.action in acts:
-            _do(session, acts[planned.action], planned)
-        leads = bool(planned.action) and _prove(run, state, planned)
+            _do(session, acts[planned.action], log)
+        leads = bool(planned.action) and _prove(run, state, planned, log)
         if leads and planned.tells_nodes:
-            _do(session, RECONFIGURE, planned)
-            _prove(run, state, planned)
+            _do(session, RECONFIGURE, log)
+            _prove(run, state, planned, log)
         session.commit()
     except BaseException as error:
         restored, lost = session.roll_back()
@@ -53,15 +85,48 @@ def apply(run: Run, state: State, planned: Plan) -> list[str]:
     return session.commands
 
 
-def _do(session: Session, argv: Sequence[str], planned: Plan) -> None:
+def _follow(run: Run, state: State, planned: Plan) -> None:
+    """Waits until the active controller has taken the change: what that one refuses must not wait here for the day of a take-over."""
+    keys = {(item.key, item.where) for item in planned.changes}
+    end = time.monotonic() + change.ANSWERS_WITHIN
+    while keys and state.after:
+        left, why = [], ""
+        try:
+            now = _active(run, planned.texts["slurm.conf"])
+            left = [item for item in difference.changes(now, state.after, planned.texts, planned.texts, REEXECUTES)
+                    if (item.key, item.where) in keys]
+            if not left:
+                return
+        except ClusterwrightError as error:
+            why = str(error)        # it may just be starting
+        if time.monotonic() >= end:
+            active = ", ".join(name for name, what in state.hosts.items() if what == "active")
+            what = ", ".join(map(str, left[:5])) or why
+            raise ClusterwrightError(f"{active} is the active controller and has not taken this change ({what}): nothing was changed here, "
+                                     "on the standby. Run for all controllers at once, and see what the active one says")
+        time.sleep(PAUSE)
+
+
+def _active(run: Run, text: str) -> running.Slurm:
+    """What the active controller has loaded, asked with this slurm.conf: it may listen elsewhere than it did."""
+    with tempfile.TemporaryDirectory(prefix="slurm-ask-", dir=trial.SCRATCH) as scratch:
+        asks_with = Path(scratch) / "slurm.conf"
+        asks_with.write_text(text)
+        places, why = running.config(run, asks_with)
+        if not places:
+            raise ClusterwrightError(why)
+        return running.look(run, places, asks_with)[0]
+
+
+def _do(session: Session, argv: Sequence[str], log: _Log) -> None:
     result = session.run(argv)
     if result.rc:
         what = "does not start with" if argv == RESTART else "does not take"
-        raise ClusterwrightError(f"slurmctld {what} the new files: {_last_words(planned) or last_lines(result)}")
+        raise ClusterwrightError(f"slurmctld {what} the new files: {log.last_words() or last_lines(result)}")
     session.did(" ".join(argv))
 
 
-def _prove(run: Run, state: State, planned: Plan) -> bool:
+def _prove(run: Run, state: State, planned: Plan, log: _Log) -> bool:
     """Waits until slurmctld answers, has read these very files, and means by them what the trial start meant.
 
     Of two controllers the standby answers nothing, so it only has to say that it is one. Returns whether this is the active one.
@@ -69,17 +134,21 @@ def _prove(run: Run, state: State, planned: Plan) -> bool:
     end = time.monotonic() + WITHIN
     while True:
         role = _role(run, state.host, planned.texts["slurm.conf"])
-        places, why = running.config(run) if role == "active" else ({}, f"it is {role}")
         if role == "standby":
             return False
+        places, why = running.config(run) if role == "active" else ({}, f"it is {role}")
         if places and running.loaded(places):
-            break
+            try:
+                now = running.look(run, places)[0]
+                break
+            except ClusterwrightError as error:
+                why = str(error)        # it has just stopped answering
         if not places and _ended(run):
-            raise ClusterwrightError(f"slurmctld has ended with the new files: {_last_words(planned) or 'nobody knows why'}")
+            raise ClusterwrightError(f"slurmctld has ended with the new files: {log.last_words() or 'nobody knows why'}")
         if time.monotonic() >= end:
             raise ClusterwrightError(f"slurmctld does not run with the new files after {WITHIN} s ({why or 'it still has the old ones'})")
         time.sleep(PAUSE)
-    wrong = difference.same(running.look(run, places)[0], state.after) if state.after else []
+    wrong = difference.same(now, state.after) if state.after else []
     if wrong:
         raise ClusterwrightError(f"slurmctld has read the new files, and still says {'; '.join(wrong[:5])}")
     return True
@@ -87,7 +156,7 @@ def _prove(run: Run, state: State, planned: Plan) -> bool:
 
 def _role(run: Run, host: str, text: str) -> str:
     with tempfile.TemporaryDirectory(prefix="slurm-ask-", dir=trial.SCRATCH) as scratch:
-        return running.controllers(run, text, Path(scratch)).get(host, "active")
+        return running.controllers(run, [text], Path(scratch)).get(host, "active")
 
 
 def _bring_back(run: Run, state: State, restored: bool) -> str:
@@ -112,20 +181,6 @@ def _ended(run: Run) -> bool:
     return said.strip() in ("ActiveState=failed", "ActiveState=inactive")
 
 
-def _last_words(planned: Plan) -> str:
-    """What slurmctld has logged last of what went wrong."""
-    log = Path(running.settings(planned.texts["slurm.conf"]).get("slurmctldlogfile", "/dev/null"))
-    try:
-        with log.open("rb") as stream:
-            stream.seek(max(0, log.stat().st_size - TAIL))
-            lines = stream.read().decode(errors="replace").split("\n")
-    except OSError:
-        return ""
-    words = [found[1] for line in lines if (found := trial.COMPLAINT.search(line)) and not trial.HARMLESS.search(line)]
-    fatal = [found[1] for line in lines if (found := re.search(r"\bfatal: +(.*)", line))]
-    return (fatal or words or [""])[-1]
-
-
 def _undone(
     error: ClusterwrightError, commands: list[str], restored: list[str], lost: list[str], wrong: str, state: State
 ) -> ClusterwrightError:
@@ -139,7 +194,7 @@ def _undone(
     if full:
         sentences.append(f"The file system of {' and of '.join(map(str, full))} is full: make room, see `df -h` and `df -i`.")
     told = {"changed": bool(lost or wrong), "verified": False, "commands": commands, "restored_files": restored}
-    return ClusterwrightError(" ".join(sentences), **told, **error.details)
+    return ClusterwrightError(" ".join(sentences), **{**error.details, **told})
 
 
 def _full(path: Path) -> bool:

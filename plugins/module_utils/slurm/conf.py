@@ -120,7 +120,7 @@ def parse(text: str) -> list[dict[str, str]]:
     """The lines of a slurm.conf as keys and values, comments and continuations resolved; keys as written."""
     joined = re.sub(r"\\\n", " ", text)
     lines = (line.split("#", 1)[0].strip() for line in joined.split("\n"))
-    return [{key: quoted or plain for key, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|(\S*))', line)} for line in lines if line]
+    return [{key: quoted or plain for key, quoted, plain in re.findall(r'(\w+)\s*=\s*(?:"([^"]*)"|(\S*))', line)} for line in lines if line]
 
 
 def _text(lines: Iterable[str]) -> str:

@@ -63,7 +63,8 @@ def refuse(found: Sequence[Change], hit: Hits, before: Slurm | None, blind: bool
             sentences.append(f"{fold_some(serving)} is removed while it is in service: drain it first, `{_drain(serving)}`")
     if sentences:
         raise ClusterwrightError(
-            f"Nothing was changed: {'; '.join(sentences)}. Or say end_jobs: true, and what runs there ends", changed=False, verified=False,
+            f"Nothing was changed: {'; '.join(sentences)}. Or let what runs there end: end_jobs: true, in the playbooks -e "
+            "slurm_controller_end_jobs=true", changed=False, verified=False,
             changes=[change.as_data() for change in found], impact=job_impact(hit), needs=max(change.cost.needs for change in found).words,
         )
 

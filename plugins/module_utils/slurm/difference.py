@@ -185,7 +185,8 @@ def _lines(before: Slurm, old: Mapping[str, str], new: Mapping[str, str], versio
         was, is_now = (_by_name(texts.get(name, "")) for texts in (old, new))
         for line in {**was, **is_now}:
             if was.get(line) != is_now.get(line):
-                key = line.partition("=")[0]
+                # Not NodeName: that is what comes and goes with slurm.conf.
+                key = next((key for key in {**was.get(line, {}), **is_now.get(line, {})} if key.lower() != "nodename"), line)
                 nodes = _of_gres(before, was.get(line, {}), is_now.get(line, {})) if name == "gres.conf" else None
                 texts = [" ".join(f"{k}={v}" for k, v in table.get(line, {}).items()) for table in (was, is_now)]
                 yield Change(key, name, texts[0], texts[1], policy.cost(name, key, version), nodes)

@@ -143,12 +143,14 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
     return [job for job in jobs if job.state not in ENDED]
 
 
-def controllers(run: Run, text: str, scratch: Path) -> dict[str, str]:
-    """Every controller that a slurm.conf names: active, standby, or down. Empty when it names only one.
+def controllers(run: Run, texts: Sequence[str], scratch: Path) -> dict[str, str]:
+    """Every controller that one of these slurm.conf names: active, standby, or down. Empty when that is only one.
 
-    `scontrol ping` does not tell which one is active: so each that is up is asked as if it were the only one.
+    The first text is that to ask with. `scontrol ping` does not tell which controller is active: so each that is up is asked as if it
+    were the only one.
     """
-    hosts = settings(text).get("slurmctldhost", "").split(",")
+    named = {host.split("(")[0]: host for text in reversed(texts) for host in settings(text).get("slurmctldhost", "").split(",") if host}
+    hosts, text = [*named.values()], texts[0]
     if len(hosts) < 2:
         return {}
     common = [line for line in text.split("\n") if line.split("=", 1)[0].strip().lower() not in ("slurmctldhost", *_LINES)]
@@ -176,6 +178,15 @@ def unresolvable(names: Sequence[str]) -> list[str]:
 def _resolves(name: str) -> bool:
     try:
         return bool(socket.getaddrinfo(name, None))
+    except (OSError, UnicodeError):
+        return False
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether something takes connections there."""
+    try:
+        with socket.create_connection((host, port), timeout=ANSWER / 4):
+            return True
     except (OSError, UnicodeError):
         return False
 

@@ -43,6 +43,7 @@ HARMLESS = re.compile(
     r"[Cc]ould not open .* state file|Trying backup state save file|No .* state file|MailProg is invalid|PriorityWeightFairshare can only"
     r"|Job accounting information gathered, but not stored|collecting accounting information you have asked for it not to be stored"
     r"|does not support glob parsing|\"Include\" failed in file \S*/plugstack\.conf"
+    r"|High latency for \d+ calls to gettimeofday"     # the host is busy
 )
 COMPLAINT = re.compile(r"\b(?:error|fatal): +(.*)")
 _NUMERIC = re.compile(r"[0-9.,:\[\]a-fA-F-]*[.:][0-9.,:\[\]a-fA-F-]*")
@@ -147,10 +148,11 @@ def unaddressed(text: str) -> list[str]:
 def missing_plugins(found: running.Slurm) -> list[str]:
     """Plugins that slurmd loads and slurmctld does not, so that it takes any name for them."""
     config = found.places["slurm.conf"]
-    folder = Path(config.get("PluginDir", "").split(":")[0])
+    folders = [Path(name) for name in config.get("PluginDir", "").split(":") if name]
     keys = ("ProctrackType", "TaskPlugin", "JobAcctGatherType", "JobContainerType")
     named = [name for key in keys for name in config.get(key, "").split(",") if "/" in name and not name.endswith("/none")]
-    return [name for name in named if folder.is_dir() and not (folder / f"{name.replace('/', '_')}.so").exists()]
+    there = any(folder.is_dir() for folder in folders)
+    return [name for name in named if there and not any((folder / f"{name.replace('/', '_')}.so").exists() for folder in folders)]
 
 
 def _addressed(line: str) -> str:

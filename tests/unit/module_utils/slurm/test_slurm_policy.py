@@ -1,10 +1,10 @@
-"""What a change needs, by key and version; and how slurm.conf is tried."""
+"""What a change needs, by key and version."""
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm import policy, trial
+from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm import conf, policy
 from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm.policy import Needs
 
 BOOKWORM, TRIXIE = (22, 5), (24, 11)
@@ -35,12 +35,36 @@ def test_no_key_stands_twice_in_the_table():
     assert not {key for place, key in keys if place == "slurm.conf"} & policy.REREAD
 
 
-def test_a_trial_touches_nothing_of_the_running_daemon():
-    text = ("ClusterName=c\nSlurmctldHost=head1(10.0.0.1)\nStateSaveLocation=/srv/state\nSlurmctldPidFile=/run/slurmctld.pid\n"
-            "AccountingStorageType=accounting_storage/slurmdbd\nKillWait=30\n")
-    lines = trial.rehearsal(text, "head1", "/tmp/scratch", lambda _path: True).split("\n")
-    assert "KillWait=30" in lines
-    assert not [line for line in lines if line.startswith("AccountingStorageType")]
-    assert all(line.split("=", 1)[1].startswith("/tmp/scratch/") for line in lines if line.startswith(("StateSave", "SlurmctldPid")))
-    assert len(lines) > text.count("\n")      # what follows the real lines comes after them, so that their numbers stay
-    assert lines[5] == "KillWait=30"
+def test_what_we_render_ourselves_is_in_the_table():
+    known = [policy.cost("slurm.conf", key, TRIXIE).known for key in conf.DEFAULTS]
+    assert all(known) and all(policy.cost("cgroup.conf", key, TRIXIE).known for key in conf.CGROUP_DEFAULTS)
+
+
+@pytest.mark.parametrize("rule", policy.RULES, ids=lambda rule: f"{rule.place} {rule.key}")
+def test_a_newer_slurm_asks_for_no_more(rule):
+    assert rule.since.action <= rule.before.action and rule.since.jobs <= rule.before.jobs
+    assert rule.why and rule.before.known and rule.since.known
+
+
+@pytest.mark.parametrize("place", ["NodeName", "PartitionName", "cgroup.conf", "gres.conf", "topology.conf", "job_container.conf"])
+def test_every_other_place_has_a_rule_for_any_key(place):
+    assert policy.cost(place, "FancyNewKey", TRIXIE).known
+
+
+def test_reexecution_begins_with_23_11():
+    assert [policy.cost("slurm.conf", "TaskPlugin", version).needs for version in ((23, 2), (23, 11), (25, 5))] == [
+        Needs.RESTART_SLURMD, Needs.RECONFIGURE, Needs.RECONFIGURE]
+    assert policy.cost("slurm.conf", "TaskPlugin", (0,)).needs == Needs.RESTART_SLURMD      # a version that nobody knows
+
+
+def test_a_cost_in_words():
+    cost = policy.cost("slurm.conf", "SelectType", BOOKWORM)
+    assert (str(cost), cost.needs.words) == ("restart slurmd, empty cluster", "empty cluster")
+    assert str(policy.cost("slurm.conf", "KillWait", BOOKWORM)) == "reconfigure"
+
+
+def test_the_table_in_markdown():
+    rows = policy.table().splitlines()
+    assert len(rows) == len(policy.RULES) + 2
+    assert "| slurm.conf | `SelectType` | restart slurmd, empty cluster | reconfigure, empty cluster | " in policy.table()
+    assert any(row.startswith("| slurm.conf, NodeName | every other key | ") for row in rows)
