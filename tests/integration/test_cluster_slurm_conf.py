@@ -191,6 +191,8 @@ def test_two_controllers_are_both_active(cluster):
     finally:
         cluster.declare()
         login1.sh("systemctl stop alone; rm -rf /run/alone /srv/shared/slurm")
+        back = cluster.site("--limit", "head1,login1")      # both had each other as time servers
+    assert back.bad == {}, back.output
 
 
 @pytest.mark.slow
