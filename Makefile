@@ -58,7 +58,7 @@ IN_VENV := PATH=$(CURDIR)/$(BIN):$$PATH
 LINTERS := ruff yaml ansible docs changelog shell
 SCENARIOS := $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
 
-.PHONY: test test-unit test-newest test-integration test-slow lint $(LINTERS:%=lint-%) types sanity molecule $(SCENARIOS:%=molecule-%) bench
+.PHONY: test test-unit test-newest test-integration test-devices test-slow lint $(LINTERS:%=lint-%) types sanity molecule $(SCENARIOS:%=molecule-%) bench
 test: system-test setup-test ## everything below but test-slow; goes on after a failure, and ends with the counts
 	@$(BIN)/python tools/test_all.py
 
@@ -107,9 +107,15 @@ $(NEWEST)/done: requirements/unit.txt requirements/run.txt
 	@$(NEWEST_PYTHON) -m venv --clear $(NEWEST) && $(NEWEST)/bin/python -m pip install -q --disable-pip-version-check -r $< && touch $@
 
 test-integration: system setup-test ## real munge and Slurm in containers, on bad days
-	@$(BIN)/python $(PYTEST) -m "integration and not slow" tests/integration
+	@$(BIN)/python $(PYTEST) -m "not slow" $(wildcard tests/integration/test_*.py)
+
+DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm openvswitch-switch iproute2 iputils-ping ipmitool freeipmi-tools
+test-devices: system-test setup-test ## switches, fabrics and BMCs: simulated ones, real OpenSM, real checkers
+	@tools/preflight.sh install $(DEVICE_PACKAGES)
+	@$(BIN)/python $(PYTEST) -n 2 --dist loadscope -m "not slow" $(wildcard tests/integration/*/)
 
 test-slow: system setup-test ## what takes minutes a test
+	@tools/preflight.sh install $(DEVICE_PACKAGES)
 	@$(BIN)/python $(PYTEST) -m slow tests
 
 # A home of its own, because a copy of the collection in the user's would be taken instead of the checkout.

@@ -24,8 +24,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 RESULTS = CHECKOUT / ".build" / "results"
 
 SCENARIOS = sorted(f"molecule-{path.parent.name}" for path in CHECKOUT.glob("molecule/*/molecule.yml"))
-WITH_PYTEST = ("test-unit", "test-newest", "test-integration")
-PARTS = ("types", "test-unit", "lint", "test-newest", "sanity", "test-integration", *SCENARIOS, "bench")
+WITH_PYTEST = ("test-unit", "test-newest", "test-devices", "test-integration")
+PARTS = ("types", "test-unit", "lint", "test-newest", "sanity", "test-devices", "test-integration", *SCENARIOS, "bench")
 
 
 class Counts(NamedTuple):

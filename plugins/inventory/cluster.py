@@ -64,6 +64,7 @@ slurm:
 import gc
 from collections.abc import Iterable
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -138,7 +139,12 @@ def _trusted(value: Any) -> Any:
         return {key: _trusted(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_trusted(item) for item in value]
-    return trust_as_template(value) if isinstance(value, str) else value
+    return _trusted_text(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=65536)
+def _trusted_text(text: str) -> str:
+    return trust_as_template(text)      # 12 µs; the ports of many switches have the same names
 
 
 def _stop(message: str) -> NoReturn:
@@ -208,7 +214,7 @@ def _add_hosts(inventory: InventoryData, group: str, hosts: Iterable[tuple[str, 
     for name, variables in hosts:
         # Untrusted text would reach other tools wrapped in "__ansible_unsafe"; ours comes from the administrator.
         for key, value in variables.items():
-            variables[key] = trust_as_template(value)
+            variables[key] = trust_as_template(value) if isinstance(value, str) else _trusted(value)
         if name in inventory.hosts or name in constants.LOCALHOST:
             inventory.add_host(name, group)
             for key, value in variables.items():

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband import partitions
+from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.definition import Parsed
 from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm import conf
 from ansible_collections.clusterwright.hpc.plugins.plugin_utils import model
 from ansible_collections.clusterwright.hpc.plugins.plugin_utils.model import compile as intents
@@ -47,6 +49,19 @@ def test_the_tenants_have_switches_of_two_makers_and_nodes_on_both_fabrics():
     assert {switch.platform for switch in cluster.switches} == {"eos", "cumulus_nvue"}
     assert all(switch.uplinks for switch in cluster.switches)
     assert {interface.fabric for group in cluster.groups for interface in group.interfaces.values()} == {None, "ib0", "opa0"}
-    assert {path.name for path in (INVENTORIES / "tenants").iterdir()} == {"cluster.yml", "nodes.yml", "tenants.yml"}
+    assert {path.name for path in (INVENTORIES / "tenants").iterdir()} == {"cluster.yml", "guids.csv", "nodes.yml", "tenants.yml"}
     cabled = {cable.node for cable in cluster.cabling}
     assert cabled == {node.name for node in cluster.nodes}
+
+
+@pytest.mark.parametrize(("name", "members"), [
+    ("homelab5", {"Default": 1}), ("knl300", {"Default": 2, "cfd": 64}), ("tenants", {"Default": 4, "climate": 16, "chem": 18}),
+])
+def test_opensm_would_read_the_partitions_as_they_are_meant(name, members):
+    (group,) = [group for group in hostvars.groups(load(name)) if group.name == "subnet_manager"]
+    intent = group.variables["ib_partitions"]["ib0"]
+    assert partitions.wrong(intent) == []
+    wanted = partitions.definitions(intent, Parsed(), exact=True)
+    parsed = partitions.parse(partitions.render(wanted, partitions.names(intent)))
+    assert (parsed.findings, parsed.definitions) == ([], wanted)
+    assert {definition.name: len(definition.members) for definition in parsed.definitions} == members

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from .source import Source, Trail
 from .types import (
     Cable,
     Cluster,
+    Ethernet,
     Fabric,
     GPUs,
     Hardware,
@@ -53,12 +55,15 @@ class Builder:
         hardware = self._each("hardware", self._hardware)
         groups = [group for nodes in data.get("nodes") or {} if (group := self._group(nodes, hardware))]
         self._read_tables(groups)
+        switches = [switch for nodes in data.get("switches") or {} for switch in self._switches(nodes)]
+        names_of_switches = {switch.name for switch in switches}
         saving = slurm.get("power_saving")
         return Cluster(
             path=self.source.path, name=data.get("name", ""), domain=data.get("domain"),
             networks=networks, fabrics=self._each("fabrics", self._fabric), hardware=hardware, groups=groups,
-            switches=[switch for nodes in data.get("switches") or {} for switch in self._switches(nodes)],
-            cabling=[cable for row in range(len(data.get("cabling") or [])) for cable in self._cables(row)],
+            switches=switches,
+            cabling=[cable for row in range(len(data.get("cabling") or [])) for cable in self._cables(row, names_of_switches)],
+            ethernet=self._ethernet(data.get("ethernet") or {}),
             tenants=self._each("tenants", self._tenant),
             partitions={name: self._partition(name, entry) for name, entry in (slurm.get("partitions") or {}).items()},
             slurm={key: slurm.get(key) or {} for key in ("config", "cgroup", "job_container", "qos", "accounts")},
@@ -119,7 +124,7 @@ class Builder:
         if subnet is None:
             return None
         return Network(name, subnet, entry.get("vlan"), self._address(entry.get("gateway"), (*trail, "gateway")),
-                       entry.get("mtu", 1500), self.source.mark(trail))
+                       entry.get("mtu", 1500), self.source.mark(trail), entry.get("pkey"))
 
     def _fabric(self, name: str, entry: dict[str, Any]) -> Fabric:
         trail = ("fabrics", name)
@@ -130,7 +135,10 @@ class Builder:
             except ValueError as error:
                 self.source.error((*trail, "pkeys"), str(error))
         return Fabric(name, entry.get("kind", "infiniband"), self.names(entry.get("managers"), (*trail, "managers")),
-                      entry.get("speed"), entry.get("width"), entry.get("mtu"), pkeys, self.source.mark(trail))
+                      entry.get("speed"), entry.get("width"), entry.get("mtu"), pkeys, self.source.mark(trail), entry.get("rate", 10),
+                      entry.get("pkey_table", 64), entry.get("default_partition", "limited" if "pkeys" in entry else "full"),
+                      {level: choice["sl"] for level, choice in (entry.get("qos") or {}).items() if choice and "sl" in choice},
+                      {level: choice["group"] for level, choice in (entry.get("qos") or {}).items() if choice and "group" in choice})
 
     def _hardware(self, name: str, entry: dict[str, Any]) -> Hardware:
         made = Hardware(
@@ -171,7 +179,7 @@ class Builder:
         trail = (*around, "interfaces", name)
         first = self._address(entry.get("address"), (*trail, "address"))
         made = Interface(name, entry.get("network"), entry.get("fabric"), None if first is None else int(first), entry.get("mtu"),
-                         self.source.mark(trail))
+                         self.source.mark(trail), tuple(filter(None, entry.get("bonds") or ())), entry.get("parent"))
         for kind, values in (("mac", made.macs), ("guid", made.guids)):
             if kind not in entry:
                 continue
@@ -209,28 +217,47 @@ class Builder:
         if int(first) + len(names) > 2**32:
             self.source.error((*trail, "address"), f"{len(names)} addresses from {first} on run past the end of IPv4")
             return []
-        return [Switch(name, text, entry.get("platform", ""), str(first + position), ports) for position, name in enumerate(names)]
+        return [Switch(name, text, entry.get("platform", ""), str(first + position), ports, entry.get("mlag"))
+                for position, name in enumerate(names)]
 
-    def _cables(self, row: int) -> list[Cable]:
+    def _ethernet(self, entry: dict[str, Any]) -> Ethernet:
+        vlans = None
+        if "vlans" in entry:
+            try:
+                vlans = units.vlan_ranges(entry["vlans"])
+            except ValueError as error:
+                self.source.error(("ethernet", "vlans"), str(error))
+        return Ethernet(vlans, entry.get("max_changed_ports"))
+
+    def _cables(self, row: int, names_of_switches: Collection[str]) -> list[Cable]:
         trail = ("cabling", row)
         entry = self.data["cabling"][row]
         if not entry or not entry.keys() >= {"nodes", "interface", "switch", "ports"}:
             return []
         nodes, switches, ports = (self.names(entry[key], (*trail, key)) for key in ("nodes", "switch", "ports"))
-        if not nodes or not switches or not ports:
+        between = all(node in names_of_switches for node in nodes)
+        interfaces = self.names(entry["interface"], (*trail, "interface")) if between else (entry["interface"],)
+        if not nodes or not switches or not ports or not interfaces:
             return []
-        if len(nodes) != len(switches) * len(ports):
-            self.source.error(trail, f"{len(nodes)} nodes, but {len(switches) * len(ports)} switch ports "
+        near = [(node, interface) for node in nodes for interface in interfaces]
+        if len(near) != len(switches) * len(ports):
+            what = f"{len(near)} ports" if between else f"{len(near)} nodes"
+            self.source.error(trail, f"{what}, but {len(switches) * len(ports)} switch ports "
                               f"({len(switches)} switches x {len(ports)} ports)")
             return []
-        ends = [(switch, port) for switch in switches for port in ports]
-        return [Cable(node, entry["interface"], switch, port, row) for node, (switch, port) in zip(nodes, ends)]
+        lags: tuple[str | None, ...] = self.names(entry.get("lag"), (*trail, "lag")) or (None,) * len(ports)
+        if len(lags) != len(ports):
+            self.source.error((*trail, "lag"), f"{len(lags)} LAGs for {len(ports)} ports")
+            return []
+        ends = [(switch, port, lag) for switch in switches for port, lag in zip(ports, lags)]
+        return [Cable(node, interface, switch, port, row, lag) for (node, interface), (switch, port, lag) in zip(near, ends)]
 
     def _tenant(self, name: str, entry: dict[str, Any]) -> Tenant:
         trail = ("tenants", name)
         return Tenant(name, entry.get("nodes", ""), self.names(entry.get("nodes"), (*trail, "nodes")), entry.get("vlan"),
                       self._subnet(entry.get("subnet"), (*trail, "subnet")), entry.get("pkey"),
-                      tuple(filter(None, entry.get("reaches") or ())), (entry.get("qos") or {}).get("level"), self.source.mark(trail))
+                      tuple(filter(None, entry.get("reaches") or ())), (entry.get("qos") or {}).get("level"), self.source.mark(trail),
+                      entry.get("ipoib", True))
 
     def _partition(self, name: str, entry: dict[str, Any]) -> Partition:
         members = self.names(entry.get("nodes"), ("slurm", "partitions", name, "nodes"))

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import Any, NamedTuple, TypedDict
 
+from ...module_utils.ethernet.intent import SwitchIntent
 from . import compile as intents
+from . import compile_ethernet, compile_infiniband, compile_omnipath
 from .identifiers import identifier
 from .types import BMC, ROLES, Cable, Cluster, NodeGroup
 
@@ -29,6 +31,7 @@ class HostVars(TypedDict, total=False):
     bmc_mac: str
     serial_number: str
     unit: str
+    switch_intent: SwitchIntent
 
 
 class Group(NamedTuple):
@@ -50,9 +53,11 @@ def host_vars(cluster: Cluster) -> Iterator[tuple[str, list[tuple[str, HostVars]
     ports = _ports(cluster)
     for group in cluster.groups:
         yield own_group(group.nodeset), _node_vars(group, ports)
+    wanted = compile_ethernet.switches(cluster)
     for nodeset in dict.fromkeys(switch.nodeset for switch in cluster.switches):
         members = [switch for switch in cluster.switches if switch.nodeset == nodeset]
-        yield own_group(nodeset), [(switch.name, {"ansible_host": switch.address}) for switch in members]
+        yield own_group(nodeset), [(switch.name, {"ansible_host": switch.address, "switch_intent": wanted[switch.name]})
+                                   for switch in members]
 
 
 def _ports(cluster: Cluster) -> dict[str, list[Cable]]:
@@ -126,6 +131,12 @@ def groups(cluster: Cluster) -> list[Group]:
                 target.hosts.extend(entry.members)
     if found["slurm_controller"].children:
         found["slurm_controller"].variables.update(slurm_intent=intents.slurm(cluster), slurm_accounts=intents.slurm_accounts(cluster))
+    if found["subnet_manager"].children:
+        found["subnet_manager"].variables["ib_partitions"] = compile_infiniband.partitions(cluster)
+    if found["fabric_manager"].children:
+        found["fabric_manager"].variables["opa_vfabrics"] = compile_omnipath.vfabrics(cluster)
+    if cluster.ethernet.max_changed_ports:
+        found["switches"].variables["ethernet_fabric_max_changed_ports"] = cluster.ethernet.max_changed_ports
     for switch in cluster.switches:
         own = own_group(switch.nodeset)
         for target in (group("switches"), group(f"platform_{switch.platform}", switch_platform=switch.platform)):

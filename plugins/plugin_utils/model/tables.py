@@ -89,7 +89,7 @@ def _columns(header: list[str], group: NodeGroup, mark: Mark, note: Note) -> dic
     """What each column means: the interface (None: the node itself) and the kind of value. None if the header is unusable."""
     known: dict[str, tuple[Interface | None, str]] = {fact: (None, fact) for fact in FACTS}
     for interface in group.interfaces.values():
-        kinds = ("mac", "address") if interface.network else ("guid", "address")
+        kinds = ("guid", "address") if interface.fabric else ("mac", "address")
         for kind in kinds:
             known[f"{interface.name}_{kind}"] = (interface, kind)
     ethernet = next((i for i in group.interfaces.values() if i.network and i.name != BMC), None)

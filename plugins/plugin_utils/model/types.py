@@ -24,7 +24,7 @@ ROLES = (       # as the schema has them
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """An Ethernet network; ``mtu`` in bytes."""
+    """An Ethernet network; ``mtu`` in bytes, ``pkey`` what it is reached by on InfiniBand."""
 
     name: str
     subnet: IPv4Network
@@ -32,11 +32,16 @@ class Network:
     gateway: IPv4Address | None
     mtu: int
     mark: Mark
+    pkey: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fabric:
-    """An InfiniBand or Omni-Path fabric; ``pkeys`` is the first and last P_Key that we own, ``mtu`` in bytes."""
+    """An InfiniBand or Omni-Path fabric; ``pkeys`` is the first and last P_Key that we own, ``mtu`` in bytes, ``rate`` in Gb/s.
+
+    ``default_partition``: what nodes are in the default partition, limited or full. ``qos``: SL by level, ``qos_groups``:
+    Omni-Path's QOSGroup by level.
+    """
 
     name: str
     kind: str
@@ -46,6 +51,11 @@ class Fabric:
     mtu: int | None
     pkeys: tuple[int, int] | None
     mark: Mark
+    rate: float = 10
+    pkey_table: int = 64
+    default_partition: str = "full"
+    qos: dict[str, int] = field(default_factory=dict)
+    qos_groups: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,8 @@ class Interface:
     """An interface of all nodes of a NodeGroup.
 
     ``first`` is the first node's address as a number, the others count up; what does not count up stands in
-    ``addresses``, ``macs`` and ``guids`` by position in the group.
+    ``addresses``, ``macs`` and ``guids`` by position in the group. ``bonds`` are the interfaces that it bonds, ``parent`` is the one
+    that it is a VLAN interface on.
     """
 
     name: str
@@ -91,6 +102,8 @@ class Interface:
     first: int | None
     mtu: int | None
     mark: Mark
+    bonds: tuple[str, ...] = ()
+    parent: str | None = None
     addresses: dict[int, int] = field(default_factory=dict)
     macs: dict[int, str] = field(default_factory=dict)
     guids: dict[int, str] = field(default_factory=dict)
@@ -155,24 +168,41 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """An Ethernet switch; ``nodeset`` is the entry that it comes from."""
+    """An Ethernet switch; ``nodeset`` is the entry that it comes from, ``mlag`` the peer link to the other switch of that entry."""
 
     name: str
     nodeset: str
     platform: str
     address: str
     uplinks: tuple[str, ...]
+    mlag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cable:
-    """One cable; ``row`` is its place in ``cabling``."""
+    """One cable; ``row`` is its place in ``cabling``, ``lag`` the LAG of the switch that the port is a member of.
+
+    Between switches ``node`` is a switch and ``interface`` a port of it.
+    """
 
     node: str
     interface: str
     switch: str
     port: str
     row: int
+    lag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ethernet:
+    """What is ours on the switches: VLAN ids, as first and last, and how many ports one run may change."""
+
+    vlans: tuple[tuple[int, int], ...] | None
+    max_changed_ports: int | None
+
+    def owns(self, vlan: int) -> bool:
+        """Whether a VLAN is ours to use."""
+        return self.vlans is None or any(first <= vlan <= last for first, last in self.vlans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +218,7 @@ class Tenant:
     reaches: tuple[str, ...]
     qos: str | None
     mark: Mark
+    ipoib: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +270,7 @@ class Cluster:
     groups: list[NodeGroup]
     switches: list[Switch]
     cabling: list[Cable]
+    ethernet: Ethernet
     tenants: dict[str, Tenant]
     partitions: dict[str, Partition]
     slurm: dict[str, Any]

@@ -27,6 +27,18 @@ def seconds(text: str) -> int:
     return int(match[1]) * _TIMES[match[2]]
 
 
+def vlan_ranges(text: str | int) -> tuple[tuple[int, int], ...]:
+    """``10-12,300`` as first and last ids. Raises ValueError."""
+    ranges = []
+    for part in str(text).split(","):
+        first, _dash, last = part.partition("-")
+        low, high = int(first), int(last or first)
+        if not 2 <= low <= high <= 4094:
+            raise ValueError(f"'{part}' is not a range of VLAN ids from 2 to 4094 (1 is every switch's own)")
+        ranges.append((low, high))
+    return tuple(sorted(ranges))
+
+
 def key_range(text: str) -> tuple[int, int]:
     """``0x0100-0x01ff`` as its first and last number. Raises ValueError."""
     match = re.fullmatch(r"(0x[0-9a-fA-F]{1,4})-(0x[0-9a-fA-F]{1,4})", text)

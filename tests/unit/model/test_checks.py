@@ -92,7 +92,7 @@ MISTAKES = [
     ("switches:\n", "switches:\n  switches: {platform: eos, address: 10.10.0.99}\n", "  switches:", "a host cannot be called 'switches'"),
     ("switches:\n", "switches:\n  leaf-1-2: {platform: eos, address: 10.10.0.99}\n", "leaf[1-2]:",
      "'leaf[1-2]' and 'leaf-1-2' would both be the group nodeset_leaf_1_2"),
-    ("  ib0: {kind", "  ib0: {kind: omnipath}\n  ib0: {kind", "kind: infiniband", "'ib0' stands here twice"),
+    ("  ib0: {kind", "  ib0: {kind: omnipath, pkeys: 0x0100-0x01ff}\n  ib0: {kind", "kind: infiniband", "'ib0' stands here twice"),
     ("hardware:\n", "hardware:\n  k-1: {sockets: 1, cores_per_socket: 1}\n  k_1: {sockets: 1, cores_per_socket: 1}\n", "k_1",
      "'k_1' and 'k-1' would both be the group hardware_k_1"),
     ("    rack: r[1-2]", "    rack: r[1-9]", "rack:", "4 nodes cannot be spread over 9 racks"),

@@ -16,7 +16,7 @@ networks:
   bmc: {subnet: 10.1.0.0/16}
   storage: {subnet: 10.2.0.0/16}
 fabrics:
-  ib0: {kind: infiniband}
+  ib0: {kind: infiniband, pkeys: 0x0100-0x01ff}
 hardware:
   h: {sockets: 1, cores_per_socket: 1}
 nodes:

@@ -116,7 +116,7 @@ def test_anchors_and_aliases(source):
 
 def test_merge_keys_are_no_part_of_yaml_1_2(folder, minimal):
     text = minimal.replace("{subnet: 10.0.0.0/24}", "{<<: 1, subnet: 10.0.0.0/24}")
-    assert folder.problems(text) == [("cluster.yml", 4, "unknown key '<<' in networks.admin; there is gateway, mtu, subnet, vlan")]
+    assert folder.problems(text) == [("cluster.yml", 4, "unknown key '<<' in networks.admin; there is gateway, mtu, pkey, subnet, vlan")]
 
 
 def test_a_byte_order_mark_and_windows_lines_are_fine(folder, minimal):

@@ -168,7 +168,8 @@ class TestGroupsAndVariables:
         assert own["head1"] == {"ansible_host": "10.0.0.1", "mac": "02:00:00:00:00:01", "guid": "0x0002c90300000001"}
         assert own["cn1"] == {"ansible_host": "10.0.0.11", "bmc_address": "10.1.0.11", "eth0_port": "leaf1 Et1"}
         assert own["cn4"] == {"ansible_host": "10.0.0.14", "bmc_address": "10.1.0.14"}
-        assert own["leaf2"] == {"ansible_host": "10.0.0.102"}
+        intent = {"name": "leaf2", "platform": "eos", "vlans": [], "ports": [], "owned": []}
+        assert own["leaf2"] == {"ansible_host": "10.0.0.102", "switch_intent": intent}
         shared = [key for key in own["cn1"] if len({repr(own[f"cn{number}"].get(key)) for number in range(1, 5)}) == 1]
         assert shared == []
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from . import ethernet, fabric, names, slurm
+from . import ethernet, fabric, infiniband, names, omnipath, slurm, switches
 from .context import Context, Written
 
 __all__ = ["Context", "Written", "run"]
@@ -13,5 +13,5 @@ __all__ = ["Context", "Written", "run"]
 
 def run(context: Context) -> None:
     """Every cross-check."""
-    for subject in (names, ethernet, fabric, slurm):
+    for subject in (names, ethernet, fabric, infiniband, omnipath, slurm, switches):
         subject.check(context)

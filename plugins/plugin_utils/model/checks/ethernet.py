@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from .. import nodeset
+from ..compile_ethernet import plugged
 from ..problems import Mark, did_you_mean
 from ..source import Trail
 from ..types import Interface, NodeGroup
@@ -67,9 +68,11 @@ def _hosts(subnet: IPv4Network) -> tuple[int, int]:
 def _interface(context: Context, group: NodeGroup, interface: Interface) -> None:
     """Network or fabric exist, addresses fit into the subnet, the MTU into the network's."""
     trail: Trail = ("nodes", group.nodeset, "interfaces", interface.name)
-    if bool(interface.network) == bool(interface.fabric):
+    bonded = any(interface.name in other.bonds for other in group.interfaces.values())
+    if bool(interface.network) + bool(interface.fabric) + bonded != 1:
         if not context.complained(trail):
-            context.error(trail, f"{interface.name} needs one of network and fabric")
+            context.error(trail, f"{interface.name} is bonded: it has no network of its own" if bonded
+                          else f"{interface.name} needs one of network and fabric")
         return
     written = context.written
     for kind, name, known in (("network", interface.network, written.networks), ("fabric", interface.fabric, written.fabrics)):
@@ -148,7 +151,8 @@ def _vlans(context: Context) -> None:
     tenants = {tenant.vlan for tenant in cluster.tenants.values() if tenant.vlan}
     used = tenants | {network.vlan for network in cluster.networks.values() if network.vlan}
     first = max(tenants, default=1) + 1
-    free = next((str(vlan) for vlan in (*range(first, 4095), *range(2, first)) if vlan not in used and vlan not in RESERVED_VLANS), "none")
+    free = next((str(vlan) for vlan in (*range(first, 4095), *range(2, first))
+                 if vlan not in used and vlan not in RESERVED_VLANS and cluster.ethernet.owns(vlan)), "none")
     seen: dict[int, Trail] = {}
     for vlan, trail in (
         *((network.vlan, ("networks", network.name, "vlan")) for network in cluster.networks.values()),
@@ -178,15 +182,15 @@ def _cabling(context: Context) -> None:
         if unknown and not context.complained(("switches",)):
             context.error((*trail, "switch"), f"no switch '{nodeset.fold_some(unknown)}'{did_you_mean(unknown[0], context.switch_names)}")
         interface = cables[0][1]
-        lacking = [node for node, *_rest in cables if (group := context.group_of.get(node)) and interface not in group.interfaces
+        lacking = [node for node, *_rest in cables if (group := context.group_of.get(node)) and plugged(group, interface) is None
                    and not context.complained(("nodes", group.nodeset, "interfaces", interface))]
         if lacking:
             context.error((*trail, "interface"), f"{nodeset.fold_some(lacking)} has no interface '{interface}'")
         twice = []
-        for node, _interface_name, switch, port in cables:
+        for node, cabled, switch, port in cables:
             if node in context.group_of and (switch, port) in uplinks:
                 context.error((*trail, "ports"), f"{node} is plugged into {switch} {port}, which is an uplink")
-            for end, other in ((f"{switch} {port}", f"{node} {interface}"), (f"{node} {interface}", f"{switch} {port}")):
+            for end, other in ((f"{switch} {port}", f"{node} {cabled}"), (f"{node} {cabled}", f"{switch} {port}")):
                 if end in ends:
                     twice.append(f"{end} has a cable to {ends[end]} already")
                 ends.setdefault(end, other)

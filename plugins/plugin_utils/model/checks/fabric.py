@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from .. import compile_infiniband
 from ..problems import did_you_mean
 from ..source import Trail
-from ..types import Fabric, Tenant
+from ..types import Fabric, Network, Tenant
 from .context import Context
 
 
@@ -18,6 +19,8 @@ def check(context: Context) -> None:
     _key_ranges(context)
     for tenant in context.cluster.tenants.values():
         _tenant(context, tenant)
+    for holder in compile_infiniband.holders(context.cluster):
+        _within_range(context, holder)
     _unique_pkeys(context)
 
 
@@ -38,39 +41,45 @@ def _tenant(context: Context, tenant: Tenant) -> None:
     for index, service in enumerate(context.source.data["tenants"][tenant.name].get("reaches") or ()):
         if service and service not in services:
             context.error((*trail, "reaches", index), f"no network and no other tenant '{service}'{did_you_mean(service, services)}")
-    fabrics = _fabrics_of(context, tenant)
-    if tenant.pkey is None:
-        if fabrics and not context.complained((*trail, "pkey")):
-            context.error(trail, f"tenant {tenant.name} has nodes on {fabrics[0].name} but no pkey; "
-                                 f"the next free one is {_free(context, fabrics[0])}")
-        return
-    for fabric in fabrics:
-        if fabric.pkeys and not fabric.pkeys[0] <= tenant.pkey <= fabric.pkeys[1]:
+    fabrics = fabrics_of(context, tenant)
+    if tenant.pkey is None and fabrics and not context.complained((*trail, "pkey")):
+        context.error(trail, f"tenant {tenant.name} has nodes on {fabrics[0].name} but no pkey; "
+                             f"the next free one is {_free(context, fabrics[0])}")
+
+
+def trail_of(holder: Tenant | Network) -> Trail:
+    """Where a holder of a P_Key is written."""
+    return ("tenants" if isinstance(holder, Tenant) else "networks", holder.name)
+
+
+def _within_range(context: Context, holder: Tenant | Network) -> None:
+    for fabric in fabrics_of(context, holder):
+        if fabric.pkeys and holder.pkey and not fabric.pkeys[0] <= holder.pkey <= fabric.pkeys[1]:
             first, last = fabric.pkeys
-            context.error((*trail, "pkey"), f"P_Key {tenant.pkey:#06x} is outside {fabric.name}'s own {first:#06x}-{last:#06x}; "
-                                            f"the next free one is {_free(context, fabric)}")
+            context.error((*trail_of(holder), "pkey"), f"P_Key {holder.pkey:#06x} is outside {fabric.name}'s own {first:#06x}-{last:#06x}; "
+                                                       f"the next free one is {_free(context, fabric)}")
 
 
-def _fabrics_of(context: Context, tenant: Tenant) -> list[Fabric]:
-    """The fabrics that the tenant's nodes are plugged into."""
-    groups = {id(group): group for name in tenant.members if (group := context.group_of.get(name))}
+def fabrics_of(context: Context, holder: Tenant | Network) -> list[Fabric]:
+    """The fabrics that the nodes of a tenant or a network are plugged into."""
+    members = compile_infiniband.members(context.cluster, holder)
+    groups = {id(group): group for name in members if (group := context.group_of.get(name))}
     names = dict.fromkeys(interface.fabric for group in groups.values() for interface in group.interfaces.values() if interface.fabric)
     return [context.cluster.fabrics[name] for name in names if name in context.cluster.fabrics]
 
 
 def _unique_pkeys(context: Context) -> None:
     seen: dict[int, str] = {}
-    for tenant in context.cluster.tenants.values():
-        if tenant.pkey is None:
-            continue
-        other = seen.setdefault(tenant.pkey, tenant.name)
-        if other != tenant.name:
-            fabrics = _fabrics_of(context, tenant)
+    for holder in compile_infiniband.holders(context.cluster):
+        other = seen.setdefault(holder.pkey or 0, holder.name)
+        if other != holder.name:
+            fabrics = fabrics_of(context, holder)
             hint = f"; the next free one is {_free(context, fabrics[0])}" if fabrics else ""
-            context.error(("tenants", tenant.name, "pkey"), f"P_Key {tenant.pkey:#06x} is {other}'s already{hint}")
+            context.error((*trail_of(holder), "pkey"), f"P_Key {holder.pkey:#06x} is {other}'s already{hint}")
 
 
 def _free(context: Context, fabric: Fabric) -> str:
-    used = {tenant.pkey for tenant in context.cluster.tenants.values()}
+    """The next P_Key of a fabric that nobody has, in words."""
+    used = {holder.pkey for holder in compile_infiniband.holders(context.cluster)}
     first, last = fabric.pkeys or (1, 0x7FFE)
     return next((f"{key:#06x}" for key in range(first, last + 1) if key not in used), f"none: {fabric.name}'s range is full")

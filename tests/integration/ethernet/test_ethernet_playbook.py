@@ -1,0 +1,97 @@
+"""network.yml and cabling.yml, as users run them, on six switches of two makers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulators.switch import Neighbour
+
+pytestmark = pytest.mark.integration
+CHECKOUT = Path(__file__).resolve().parents[3]
+COUNT = 6
+PREFIX = {"eos": "Ethernet", "nxos": "Ethernet1/"}
+
+
+class Site:
+    """Six leaves with an uplink each, and four nodes on each; a tenant on the first half of the nodes."""
+
+    def __init__(self, fabric, path):
+        self.path = path
+        platforms = ["eos" if number % 2 else "nxos" for number in range(COUNT)]
+        self.leaves = [fabric.switch(f"leaf{number}", platform=platform, ports=8) for number, platform in enumerate(platforms, 1)]
+        for leaf in self.leaves:
+            leaf.change(lambda config, name=f"{PREFIX[leaf.platform]}8": self._uplink(config.ports[name]))
+        switches = "".join(f"  {leaf.name}: {{platform: {leaf.platform}, address: {leaf.host}, uplinks: [{PREFIX[leaf.platform]}8]}}\n"
+                           for leaf in self.leaves)
+        cabling = "".join(f"  - {{nodes: 'cn[{4 * at + 1}-{4 * at + 4}]', interface: eth0, switch: {leaf.name}, "
+                          f"ports: '{PREFIX[leaf.platform]}[1-4]'}}\n" for at, leaf in enumerate(self.leaves))
+        (path / "cluster.yml").write_text(
+            "plugin: clusterwright.hpc.cluster\nname: nettest\n"
+            "networks:\n  admin: {vlan: 10, subnet: 10.0.0.0/16, gateway: 10.0.0.1}\n"
+            f"nodes:\n  cn[1-{4 * COUNT}]:\n    interfaces: {{eth0: {{network: admin, address: 10.0.1.1}}}}\n"
+            f"switches:\n{switches}cabling:\n{cabling}tenants:\n  bio: {{nodes: 'cn[1-{2 * COUNT}]', vlan: 301}}\n"
+            "ethernet: {vlans: '10,300-399'}\n")
+        for folder in ("host_vars", "group_vars"):
+            (path / folder).mkdir()
+        for leaf in self.leaves:
+            (path / "host_vars" / f"{leaf.name}.yml").write_text(f"ansible_port: {leaf.port}\n")
+        key = " ".join(fabric._key.export_public_key().decode().split()[:2])
+        (path / "known_hosts").write_text("".join(f"[{leaf.host}]:{leaf.port} {key}\n" for leaf in self.leaves))
+        (path / "group_vars" / "switches.yml").write_text(
+            "ansible_user: admin\nansible_password: simulated\nethernet_fabric_timeout: 5\n"
+            f"ethernet_fabric_known_hosts: {path}/known_hosts\n")
+
+    @staticmethod
+    def _uplink(port):
+        port.mode, port.allowed = "trunk", frozenset({1})
+
+    def run(self, playbook, *words):
+        """(exit status, output) of a playbook."""
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        command = [Path(sys.executable).with_name("ansible-playbook"), "-i", self.path / "cluster.yml", f"playbooks/{playbook}.yml", *words]
+        done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        output = done.stdout + done.stderr
+        assert "simulated" not in output, "a password was printed"
+        return done.returncode, output
+
+
+@pytest.fixture
+def site(fabric, tmp_path):
+    return Site(fabric, tmp_path)
+
+
+def test_a_site_from_check_to_second_run(site):
+    status, shown = site.run("network", "--check", "--diff")
+    assert status == 0 and all(leaf.saves == 0 for leaf in site.leaves)
+    assert '+Ethernet1: trunk, untagged 10, tagged 301, "cn5 eth0"' in shown
+    assert "Ethernet1 (cn5 eth0) loses VLAN 1; untagged frames are in VLAN 10 then" in shown and "  commit timer 00:03:00" in shown
+
+    # One of them does not answer: the others are done, it is named, and the exit status says so.
+    site.leaves[2].faults.silent = True
+    status, output = site.run("network", "-e", "ethernet_fabric_timeout=2")
+    assert status == 2 and "leaf3 (admin@" in output and "takes the connection but says nothing within 2 s" in output
+    assert [leaf.saves for leaf in site.leaves] == [1, 1, 0, 1, 1, 1]
+    site.leaves[2].faults.clear()
+    before = [leaf.sessions for leaf in site.leaves]
+    status, output = site.run("network")
+    assert status == 0 and [leaf.saves for leaf in site.leaves] == [1] * COUNT, output
+    assert [leaf.sessions - was for leaf, was in zip(site.leaves, before)] == [1] * COUNT       # one session a switch
+    for leaf in site.leaves[:3]:
+        uplink = leaf.running.ports[f"{PREFIX[leaf.platform]}8"]
+        assert leaf.running.carries(uplink) == (1, frozenset({10, 301})) and leaf.running == leaf.startup
+    assert 301 not in site.leaves[5].running.vlans
+
+    status, output = site.run("network", "--check", "--diff", "-e", "ethernet_fabric_state=exact")
+    assert status == 0 and "changed=1" not in output
+
+
+def test_crossed_cables_are_named(site):
+    leaf = site.leaves[1]
+    leaf.neighbours.extend(Neighbour(f"Ethernet{port}", f"cn{node}.lab.example", "eth0") for port, node in ((1, 5), (2, 8), (3, 7), (4, 6)))
+    status, output = site.run("cabling", "--limit", "leaf2")
+    assert status == 2 and "cn6 and cn8 are swapped on leaf2: Ethernet2 has cn8 eth0, Ethernet4 has cn6 eth0" in " ".join(output.split())
