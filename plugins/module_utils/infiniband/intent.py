@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, The clusterwright developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shape in which a cluster file's InfiniBand partitions reach this domain."""
+
+from __future__ import annotations
+
+from typing import List, TypedDict  # noqa: UP035 (evaluated at run time, on Python 3.9 too)
+
+
+class Port(TypedDict):
+    """A node's port on the fabric; ``guid`` is the port's, 0x and 16 digits."""
+
+    name: str
+    guid: str
+
+
+class MemberIntent(Port):
+    """A port in a partition; ``membership`` is full or limited. Two limited members cannot talk to each other."""
+
+    membership: str
+
+
+class PartitionIntent(TypedDict):
+    """A partition. ``pkey`` without the membership bit; ``mtu`` and ``rate`` of its IPoIB groups as InfiniBand's codes."""
+
+    name: str
+    pkey: int
+    ipoib: bool
+    mtu: int
+    rate: int
+    sl: int
+    members: List[MemberIntent]     # noqa: UP006
+
+
+class PartitionsIntent(TypedDict):
+    """The partitions of one fabric.
+
+    ``owned``: first and last P_Key that are ours, empty when none are. ``default``: what hosts are in the default partition, full or
+    limited; the managers are full members, and a guid may be empty there. ``mtu`` and ``rate`` are those of the default partition.
+    ``table``: how many P_Keys a port holds. ``ports``: all that are known, in a partition or not. ``without_guid``: nodes that would be
+    members if their GUIDs were known.
+    """
+
+    fabric: str
+    owned: List[int]                # noqa: UP006
+    default: str
+    mtu: int
+    rate: int
+    table: int
+    managers: List[Port]            # noqa: UP006
+    partitions: List[PartitionIntent]   # noqa: UP006
+    ports: List[Port]               # noqa: UP006
+    without_guid: List[str]         # noqa: UP006
