@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 import pytest
 
@@ -50,8 +49,10 @@ def test_both_controllers_are_up(submit_host, eventually):
 
 def test_the_backup_takes_over_while_a_job_runs(submit_host, user, host, eventually):
     job = running_job(user, host, eventually, "takeover")
-    time.sleep(8)       # slurmctld writes its state every five seconds: a job of less than that, when it crashes, is started once more
     head1 = host("head1")
+    # A job that slurmctld has not written to its state yet, when it crashes, is started once more.
+    head1.check_output("touch /srv/shared/mark; scontrol update jobid=%s comment=written", job)
+    eventually(lambda: head1.run("test /srv/shared/slurm/job_state -nt /srv/shared/mark").succeeded)
     head1.check_output("systemctl kill --signal=KILL slurmctld; systemctl stop slurmctld")
     try:
         eventually(lambda: user("sbatch --parsable --wrap=true -o /dev/null", check=False).isdigit(), 90)
