@@ -17,7 +17,7 @@ help: ## show this list
 
 # --- set-up
 
-.PHONY: system setup setup-test
+.PHONY: system setup setup-lab setup-test
 system:
 	@tools/preflight.sh && tools/preflight.sh install
 
@@ -29,23 +29,28 @@ $(VENV)/run.done: requirements/run.txt
 	@echo "setup: Python environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q --disable-pip-version-check -r $< && touch $@
 
-$(VENV)/test.done: requirements/test.txt requirements/unit.txt $(VENV)/run.done
+$(VENV)/lab.done: requirements/lab.txt $(VENV)/run.done
+	@echo "setup: the lab's tools in $(VENV)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r $< && touch $@
+
+$(VENV)/test.done: requirements/test.txt requirements/unit.txt requirements/lab.txt $(VENV)/run.done
 	@echo "setup: test tools in $(VENV)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -r $< && touch $@
 
 setup: $(COLLECTION) $(VENV)/run.done ## make .venv and .build, for work in this checkout
+setup-lab: setup $(VENV)/lab.done
 setup-test: setup $(VENV)/test.done
 
 # --- the lab
 
 .PHONY: lab lab-down lab-status
-lab: system setup ## build a cluster of containers on this machine, and run a job on it
+lab: system setup-lab ## build a cluster of containers on this machine, and run a job on it
 	@$(BIN)/python tools/make_lab.py -i $(INVENTORY)
 
 lab-down: ## remove every trace of the lab
 	@if [ -x $(BIN)/python ]; then $(BIN)/python tools/lab.py down -i $(INVENTORY) --images; else echo "lab-down: there is no lab"; fi
 
-lab-status: setup ## show the lab's nodes
+lab-status: setup ## show the lab's nodes and switches
 	@$(BIN)/python tools/lab.py status -i $(INVENTORY)
 
 # --- the checks; tools/test_all.py knows their order
@@ -109,7 +114,7 @@ $(NEWEST)/done: requirements/unit.txt requirements/run.txt
 test-integration: system setup-test ## real munge and Slurm in containers, on bad days
 	@$(BIN)/python $(PYTEST) -m "not slow" $(wildcard tests/integration/test_*.py)
 
-DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm openvswitch-switch iproute2 iputils-ping ipmitool freeipmi-tools
+DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm opa-basic-tools openvswitch-switch iproute2 iputils-ping ipmitool freeipmi-tools
 test-devices: system-test setup-test ## switches, fabrics and BMCs: simulated ones, real OpenSM, real checkers
 	@tools/preflight.sh install $(DEVICE_PACKAGES)
 	@$(BIN)/python $(PYTEST) -n 2 --dist loadscope -m "not slow" $(wildcard tests/integration/*/)

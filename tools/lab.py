@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A lab of systemd containers that stand for the nodes of a cluster file, on this machine.
+"""A lab of systemd containers that stand for the nodes of a cluster file, and simulated switches, on this machine.
 
     tools/lab.py up -i inventories/lab/cluster.yml [--image bare|slurm]
     tools/lab.py status -i inventories/lab/cluster.yml
     tools/lab.py down -i inventories/lab/cluster.yml [--images]
+    tools/lab.py switches -i inventories/lab/cluster.yml        (without nodes; `down` ends them)
     tools/lab.py image slurm
 
 Exit status: 0 when it is done, 1 with the reason on stderr, 130 when interrupted. The last line of `up` and `down`

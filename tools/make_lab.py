@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,9 @@ def job_output(run: dict[str, Any]) -> list[str]:
 
 def build(inventory: str) -> None:
     """All steps, and the summary at the end."""
-    from ansible_collections.clusterwright.hpc.plugins.plugin_utils import model  # noqa: PLC0415 (the path is set above)
+    # The path to them is set above.
+    from ansible_collections.clusterwright.hpc.plugins.plugin_utils import model  # noqa: PLC0415
+    from ansible_collections.clusterwright.hpc.tools.labkit.switches import switches_of  # noqa: PLC0415
 
     try:
         cluster = model.load(inventory)
@@ -80,7 +83,8 @@ def build(inventory: str) -> None:
     if status := call("lab.py", "image", "slurm"):
         raise Stop("the image cannot be made; see above", status)
     at = done("image", begun)
-    say(f"containers: {sum(1 for _node in cluster.nodes)} nodes")
+    simulated = switches_of(cluster, Path(inventory)).platforms
+    say(f"containers: {sum(1 for _node in cluster.nodes)} nodes" + (f", and {len(simulated)} simulated switches" if simulated else ""))
     created = play("molecule/common/create.yml", "localhost,", "-e", f"lab_inventory={Path(inventory).resolve()}", "-e", "lab_image=slurm")
     at = done("containers", at)
     say("configuration: playbooks/site.yml")
@@ -89,7 +93,8 @@ def build(inventory: str) -> None:
     say("a job over all compute nodes")
     job = play("playbooks/hello.yml", inventory)
     done("job", at)
-    report(cluster, inventory, job_output(job), created["verdict"] == "changed", changed_hosts(configured), steps, time.monotonic() - begun)
+    changes = changed(created["verdict"] == "changed", changed_hosts(configured))
+    report(cluster, inventory, simulated, job_output(job), changes, steps, time.monotonic() - begun)
 
 
 def changed_hosts(summary: dict[str, Any]) -> list[str]:
@@ -97,23 +102,28 @@ def changed_hosts(summary: dict[str, Any]) -> list[str]:
     return [name for name, host in summary["hosts"].items() if host["changed"]]
 
 
-def report(cluster: Any, inventory: str, said: list[str], created: bool, changed: list[str], steps: list[str], seconds: float) -> None:
+def changed(created: bool, hosts: list[str]) -> str:
+    """What this run changed, in words."""
+    return f"changed {', '.join(hosts) or 'the containers only'}" if hosts or created else "nothing: everything was as it shall be"
+
+
+def report(
+    cluster: Any, inventory: str, simulated: Mapping[str, str], said: list[str], changes: str, steps: list[str], seconds: float
+) -> None:
     """What was built, what was changed, how to get in, how long it took."""
     roles = {role: sum(1 for node in cluster.nodes if role in node.roles) for role in ("slurm_controller", "slurm_login", "slurm_compute")}
     login = next((node.name for node in cluster.nodes if "slurm_login" in node.roles), next(cluster.nodes).name)
     print("\nThe job said:")
     print("\n".join(f"  {line}" for line in said))
     what = ", ".join(f"{count} {role.split('_')[1]}" for role, count in roles.items())
-    if changed or created:
-        change = f"changed {', '.join(changed) or 'the containers only'}"
-    else:
-        change = "nothing: everything was as it shall be"
+    names = ", ".join(f"{name} ({platform})" for name, platform in simulated.items())
+    network = f"  switches  {names}, simulated: .venv/bin/ansible-playbook playbooks/network.yml -i {inventory}\n" if names else ""
     print(f"""
 The lab is up.
   cluster   {cluster.name}: {what} nodes, from {inventory}
-  changes   {change}
+  changes   {changes}
   get in    ssh -F .build/lab/{cluster.name}/ssh_config {login}     then, for example: sinfo, srun -N{roles['slurm_compute']} hostname
-  change    edit {inventory}, then `make lab`
+{network}  change    edit {inventory}, then `make lab`
   remove    make lab-down
   time      {seconds:.0f} s ({', '.join(steps)})""")
 

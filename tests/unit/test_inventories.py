@@ -25,7 +25,7 @@ def test_all_are_known():
 
 
 @pytest.mark.parametrize(("name", "nodes", "switches", "tenants", "fabrics"), [
-    ("lab", 6, 0, [], []),
+    ("lab", 6, 2, ["bio", "geo"], []),
     ("homelab5", 5, 0, [], ["ib0"]),
     ("knl300", 302, 8, ["cfd"], ["ib0", "opa0"]),
     ("tenants", 61, 2, ["climate", "chem", "physics"], ["ib0", "opa0"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from . import switches
 from .common import LabError, run
 from .nodes import Lab
 
@@ -22,10 +23,10 @@ def ensure_key(folder: Path) -> str:
     return public.read_text().strip()
 
 
-def write(folder: Path, lab: Lab, host_keys: Mapping[str, str]) -> None:
-    """Write known_hosts and ssh_config for the nodes."""
+def write(folder: Path, lab: Lab, host_keys: Mapping[str, str], switch_addresses: Mapping[str, str]) -> None:
+    """Write known_hosts for the nodes, and ssh_config for all."""
     (folder / "known_hosts").write_text(known_hosts(lab, host_keys))
-    (folder / "ssh_config").write_text(ssh_config(folder, lab))
+    (folder / "ssh_config").write_text(ssh_config(folder, lab, switch_addresses))
 
 
 def known_hosts(lab: Lab, host_keys: Mapping[str, str]) -> str:
@@ -33,16 +34,20 @@ def known_hosts(lab: Lab, host_keys: Mapping[str, str]) -> str:
     return "".join(f"{node},{lab.addresses[node]} {key}\n" for node, key in host_keys.items())
 
 
-def ssh_config(folder: Path, lab: Lab) -> str:
-    """For `ssh -F`: each node by name or address, with the lab's key and its host keys, and nothing from elsewhere."""
+def ssh_config(folder: Path, lab: Lab, switch_addresses: Mapping[str, str]) -> str:
+    """For `ssh -F`: each node and switch by name or address, with the lab's key and host keys, and nothing from elsewhere."""
     blocks = [
         f"# Made by tools/lab.py for the lab {lab.name}.\n",
         *(f"Host {node} {address}\n  HostName {address}\n" for node, address in lab.addresses.items()),
+        *(
+            f"Host {name} {address}\n  HostName {address}\n  Port {switches.PORT}\n  User {switches.USER}\n"
+            for name, address in switch_addresses.items()
+        ),
         "Host *\n"
         "  User root\n"
         f'  IdentityFile "{folder}/id_ed25519"\n'
         "  IdentitiesOnly yes\n"
-        f'  UserKnownHostsFile "{folder}/known_hosts"\n'
+        f'  UserKnownHostsFile "{folder}/known_hosts" "{folder}/switches/known_hosts"\n'
         "  GlobalKnownHostsFile none\n"
         "  StrictHostKeyChecking yes\n"
         "  ConnectTimeout 10\n",

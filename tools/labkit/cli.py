@@ -13,8 +13,9 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from . import access, host, images, nodes
+from . import access, host, images, nodes, switches
 from .common import BEGUN, LABEL, LabError, alone, podman, run, say
 from .nodes import Lab
 
@@ -45,8 +46,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     up_parser.add_argument("--image", choices=[*images.VARIANTS], default="slurm", help="what is installed on the nodes (default: slurm)")
     down_parser = command("down", down, "Remove every trace of the lab.")
     down_parser.add_argument("--images", action="store_true", help="the images of all labs too")
-    status_parser = command("status", status, "Show the nodes; exit status 1 unless all run.")
-    for parser_with_file in (up_parser, down_parser, status_parser):
+    status_parser = command("status", status, "Show nodes and switches; exit status 1 unless all run.")
+    switches_parser = command("switches", switches_alone, "Start the simulated switches alone, without nodes.")
+    for parser_with_file in (up_parser, down_parser, status_parser, switches_parser):
         parser_with_file.add_argument("-i", dest="inventory", metavar="FILE", type=Path, required=True, help="the cluster file")
     image_parser = command("image", image, "Build an image, unless it is there.")
     image_parser.add_argument("variant", choices=tuple(images.VARIANTS))
@@ -54,14 +56,18 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def lab_nodes(inventory: Path) -> Lab:
-    """The lab that a cluster file describes. All management addresses must lie in one of its networks."""
+def load(inventory: Path) -> Any:
+    """The cluster that the file describes."""
     from ansible_collections.clusterwright.hpc.plugins.plugin_utils import model  # noqa: PLC0415 - costs 0.3 s, and `image` needs none of it
 
     try:
-        cluster = model.load(str(inventory))
+        return model.load(str(inventory))
     except model.ClusterFileError as error:
         raise LabError(f"{inventory} does not load:\n{error}") from None
+
+
+def lab_nodes(cluster: Any) -> Lab:
+    """The nodes of a cluster's lab. All management addresses must lie in one of its networks."""
     addresses = {node.name: str(node.address) for node in cluster.nodes}
     releases = {node.name: images.release_of(node.name, node.group.os) for node in cluster.nodes}
     return nodes.lab_of(cluster.name, addresses, cluster.networks, releases)
@@ -80,7 +86,9 @@ def lab_name(inventory: Path) -> str:
 
 def up(options: argparse.Namespace, labs: Path) -> int:
     """Bring the lab up: make what is missing, remake what is broken, keep what is good."""
-    lab = lab_nodes(options.inventory)
+    cluster = load(options.inventory)
+    lab = lab_nodes(cluster)
+    wanted = switches.switches_of(cluster, options.inventory)
     folder = labs / lab.name
     with alone(f"lab {lab.name}"):
         with alone("host", wait=True):
@@ -95,13 +103,27 @@ def up(options: argparse.Namespace, labs: Path) -> int:
             nodes.remove_all(lab.name)
             lab = dataclasses.replace(lab, network=f"{lab.network}-{secrets.token_hex(3)}")
             done, host_keys = _bring_up(lab, image_of, key)
-        access.write(folder, lab, host_keys)
+        switched = switches.ensure(wanted, folder / "switches")
+        access.write(folder, lab, host_keys, wanted.addresses)
         _prove_ssh(folder, lab)
         if any(built for _, built in ensured.values()):
             images.remove_outdated()
     counts = f"{len(done.create)} created, {len(done.remake)} remade, {len(done.keep)} kept, {len(done.remove)} removed"
-    word = "changed" if done.create or done.remake or done.remove else "unchanged"
-    print(f"lab: {word}: {len(lab.addresses)} nodes up, {counts}, {time.monotonic() - BEGUN:.0f} s")
+    word = "changed" if done.create or done.remake or done.remove or switched else "unchanged"
+    simulated = f"; {len(wanted.addresses)} simulated switches" if wanted.addresses else ""
+    print(f"lab: {word}: {len(lab.addresses)} nodes up, {counts}{simulated}, {time.monotonic() - BEGUN:.0f} s")
+    return 0
+
+
+def switches_alone(options: argparse.Namespace, labs: Path) -> int:
+    """Start the switches, or what is not as it should be of them."""
+    cluster = load(options.inventory)
+    wanted = switches.switches_of(cluster, options.inventory)
+    if not wanted.addresses:
+        raise LabError(f"{options.inventory} has no switches with an address in 127.0.0.0/8, and no others are simulated")
+    with alone(f"lab {cluster.name}"):
+        changed = switches.ensure(wanted, labs / cluster.name / "switches")
+    print(f"lab: {'changed' if changed else 'unchanged'}: {len(wanted.addresses)} simulated switches, {time.monotonic() - BEGUN:.0f} s")
     return 0
 
 
@@ -139,7 +161,7 @@ def _prove_ssh(folder: Path, lab: Lab) -> None:
 
 
 def down(options: argparse.Namespace, labs: Path) -> int:
-    """Remove containers, network, volumes and directory of the lab, and what was mended on the machine for the last one."""
+    """Remove containers, network, volumes, switches and directory of the lab, and what was mended on the machine for the last one."""
     name = lab_name(options.inventory)
     with alone(f"lab {name}"):
         containers, networks = nodes.remove_all(name)
@@ -147,6 +169,7 @@ def down(options: argparse.Namespace, labs: Path) -> int:
         if volumes:
             podman("volume", "rm", "-f", *volumes)
         folder = labs / name
+        switched = switches.stop(folder / "switches")
         had_folder = folder.exists()
         if had_folder:
             shutil.rmtree(folder)
@@ -156,23 +179,29 @@ def down(options: argparse.Namespace, labs: Path) -> int:
         with alone("host", wait=True):
             undone = host.undo()
     counts = f"{containers} containers, {networks} networks, {len(volumes)} volumes, {removed_images} images removed"
+    counts += ", simulated switches ended" if switched else ""
     word = "changed" if containers or networks or volumes or had_folder or removed_images or undone else "unchanged"
     print(f"lab: {word}: {counts}, {time.monotonic() - BEGUN:.0f} s")
     return 0
 
 
 def status(options: argparse.Namespace, labs: Path) -> int:
-    """Show one line a node."""
-    lab = lab_nodes(options.inventory)
+    """Show one line a node, and one a switch."""
+    cluster = load(options.inventory)
+    lab = lab_nodes(cluster)
+    simulated = switches.switches_of(cluster, options.inventory)
     there = {item["Names"][0]: item for item in nodes.existing(lab.name)}
     states = {}
     for node, address in lab.addresses.items():
         found = there.get(lab.container(node), {"State": "missing", "Image": "-"})
         states[node] = found["State"]
         print(f"{node:<16} {address:<16} {found['State']:<10} {found['Image']}")
+    serves = switches.running(labs / lab.name / "switches")
+    for name, address in simulated.addresses.items():
+        print(f"{name:<16} {address:<16} {'running' if serves else 'missing':<10} simulated {simulated.platforms[name]}")
     running = sum(state == "running" for state in states.values())
     print(f"lab: {running} of {len(states)} nodes run; get in by: ssh -F {labs / lab.name}/ssh_config NODE")
-    return 0 if running == len(states) else 1
+    return 0 if running == len(states) and (serves or not simulated.addresses) else 1
 
 
 def image(options: argparse.Namespace, labs: Path) -> int:  # noqa: ARG001 - every command is called alike

@@ -246,22 +246,22 @@ def introduce(lab: Lab, node: str, key: str, deadline: float) -> str:
     words = done.stdout.split()
     if done.returncode or len(words) < 2:
         raise LabError(f"node {node} runs no ssh server: {done.stderr.strip() or 'it has no host key'}{_log_of(container)}")
-    wait_for_ssh(node, lab.addresses[node], end)
+    wait_for_ssh(f"node {node}", lab.addresses[node], end)
     return " ".join(words[:2])
 
 
-def wait_for_ssh(node: str, address: str, end: float) -> None:
+def wait_for_ssh(what: str, address: str, end: float, port: int = 22) -> None:
     """Wait until an ssh server greets at the address; `end` is a time of time.monotonic()."""
     while True:
         try:
-            with socket.create_connection((address, 22), timeout=2) as connection:
+            with socket.create_connection((address, port), timeout=2) as connection:
                 if connection.recv(4) == b"SSH-":
                     return
                 reason = "something else than ssh answers"
         except OSError as error:
             reason = str(error)
         if time.monotonic() > end:
-            raise LabError(f"node {node} does not answer by ssh at {address}: {reason}")
+            raise LabError(f"{what} does not answer by ssh at {address}: {reason}")
         time.sleep(0.2)
 
 

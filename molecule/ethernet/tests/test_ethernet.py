@@ -19,7 +19,7 @@ def ansible(*words):
 
 def gathered(name, platform):
     options = {"state": "gathered", "platform": platform, "host": "{{ ansible_host }}", "port": "{{ ansible_port }}", "user": "admin",
-               "password": "simulated", "known_hosts": "{{ ethernet_fabric_known_hosts }}"}
+               "password": "{{ ansible_password }}", "known_hosts": "{{ ethernet_fabric_known_hosts }}"}
     done = ansible(BIN / "ansible", name, "-c", "local", "-o", "-m", "clusterwright.hpc.switch_vlans", "-a", json.dumps(options),
                    "-e", f"ansible_python_interpreter={sys.executable}")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -163,6 +163,11 @@ class Fabric:
         switch.port = switch.door.port
         switch.door.open()
 
+    @property
+    def host_key(self) -> str:
+        """All switches' public key, as known_hosts has it."""
+        return " ".join(self._key.export_public_key().decode().split()[:2])
+
     def clock(self, seconds: float, function: Callable[[], None]) -> asyncio.TimerHandle:
         """Call it when so many of the switches' seconds are over."""
         return self._loop.call_later(seconds * self.minute / 60, function)

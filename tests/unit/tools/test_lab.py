@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import shutil
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.clusterwright.hpc.tools.labkit import access, cli, common, host, images, nodes
+from ansible_collections.clusterwright.hpc.tools.labkit import access, cli, common, host, images, nodes, switches
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 NETWORKS = {"admin": SimpleNamespace(subnet=ipaddress.IPv4Network("10.83.0.0/24"), gateway=None, mtu=9000)}
@@ -63,7 +67,7 @@ class TestRelease:
         file = tmp_path / "cluster.yml"
         text = (CHECKOUT / "inventories/lab/cluster.yml").read_text()
         file.write_text(text.replace("debian-13", "debian-12", 1))
-        releases = cli.lab_nodes(file).releases
+        releases = cli.lab_nodes(cli.load(file)).releases
         assert releases["head1"] == "bookworm" and {*releases.values()} == {"bookworm", "trixie"}
 
     def test_packages_that_a_release_lacks_and_their_units_are_left_out(self):
@@ -130,9 +134,10 @@ class TestLabOf:
 
 class TestAccess:
     def test_ssh_config(self, tmp_path):
-        text = access.ssh_config(tmp_path, LAB)
+        text = access.ssh_config(tmp_path, LAB, {"leaf1": "127.83.0.101"})
         assert "Host cn1 10.83.0.21\n  HostName 10.83.0.21\n" in text
         assert f'IdentityFile "{tmp_path}/id_ed25519"' in text
+        assert "Host leaf1 127.83.0.101\n  HostName 127.83.0.101\n  Port 2222\n  User admin\n" in text
         assert "StrictHostKeyChecking yes" in text
 
     def test_known_hosts_by_name_and_address(self):
@@ -155,6 +160,85 @@ class TestAccess:
         own = "127.0.0.1 localhost\n127.0.1.1 desk\n192.0.2.7  packages.example # mirror\n10.83.0.21 old-cn1\nnonsense line\n"
         lines = nodes.hosts_file(LAB, "cn1", own).splitlines()
         assert lines[2:] == ["10.83.0.21 cn1", "192.0.2.7 packages.example"]
+
+
+class TestSwitches:
+    @pytest.fixture
+    def cluster(self):
+        return cli.load(CHECKOUT / "inventories/lab/cluster.yml")
+
+    @pytest.fixture
+    def wanted(self, cluster):
+        return switches.switches_of(cluster, CHECKOUT / "inventories/lab/cluster.yml")
+
+    @pytest.fixture
+    def process(self, tmp_path):
+        """process(word, ...): a process in the background whose pid stands in tmp_path, with these words in its command."""
+        started = []
+
+        def start(*words):
+            started.append(subprocess.Popen([sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", *words], stdout=-1))
+            started[-1].stdout.readline()
+            (tmp_path / "pid").write_text(f"{started[-1].pid}\n")
+            threading.Thread(target=started[-1].wait, daemon=True).start()      # a zombie is no process to us
+            return started[-1]
+
+        yield start
+        for each in started:
+            each.kill()
+            each.stdout.close()
+
+    def test_all_of_the_cluster_file(self, wanted):
+        assert wanted.addresses == {"leaf1": "127.77.0.101", "leaf2": "127.77.0.102"}
+        assert wanted.platforms == {"leaf1": "eos", "leaf2": "cumulus_nvue"}
+
+    def test_a_real_address_is_not_simulated(self):
+        file = CHECKOUT / "inventories/tenants/cluster.yml"
+        assert switches.switches_of(cli.load(file), file).addresses == {}
+
+    @pytest.mark.parametrize(("change", "made_anew"), [
+        ("tenants", False), ("ethernet", False), ("networks", False), ("cabling", True), ("switches", True),
+    ])
+    def test_what_they_are_configured_to_be_leaves_them_running(self, cluster, wanted, change, made_anew):
+        if change == "switches":
+            cluster.switches[0] = dataclasses.replace(cluster.switches[0], platform="nxos")
+        else:
+            setattr(cluster, change, [] if change == "cabling" else {})
+        assert (switches.switches_of(cluster, wanted.inventory).spec != wanted.spec) == made_anew
+
+    def test_nothing_runs(self, tmp_path):
+        assert switches.running(tmp_path) is None
+        assert not switches.stop(tmp_path)
+
+    def test_the_process_is_ended_by_its_pid(self, tmp_path, process):
+        ours = process("--write", str(tmp_path / "told.json"))
+        assert switches.running(tmp_path) == ours.pid
+        assert switches.stop(tmp_path)
+        assert ours.wait(10) == -signal.SIGTERM
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_pid_that_became_somebody_elses_is_left_alone(self, tmp_path, process):
+        other = process("--write", "/elsewhere/told.json")
+        assert not switches.stop(tmp_path)
+        assert other.poll() is None
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_process_that_ends_at_once_is_an_error_with_its_last_line(self, tmp_path, wanted, monkeypatch):
+        monkeypatch.setattr(switches, "EMULATOR", "tests.simulators.nothing")
+        monkeypatch.setattr(switches.importlib.util, "find_spec", lambda _name: True)
+        with pytest.raises(common.LabError, match=f"the process ended: .*No module named .*; .* is in {tmp_path}/switches/log"):
+            switches.ensure(wanted, tmp_path / "switches")
+        assert (tmp_path / "switches/password").stat().st_mode & 0o777 == 0o600
+
+    def test_without_asyncssh_the_error_says_what_to_type(self, tmp_path, wanted, monkeypatch):
+        monkeypatch.setattr(switches.importlib.util, "find_spec", lambda _name: None)
+        with pytest.raises(common.LabError, match="make setup-lab"):
+            switches.ensure(wanted, tmp_path)
+
+    def test_switches_that_left_the_file_end(self, tmp_path, wanted, process):
+        ours = process(str(tmp_path / "told.json"))
+        assert switches.ensure(dataclasses.replace(wanted, addresses={}), tmp_path)
+        assert ours.wait(10) == -signal.SIGTERM
 
 
 class TestPackageSources:
