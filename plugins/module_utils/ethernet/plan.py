@@ -171,8 +171,9 @@ def _aim(want: PortIntent, have: Port, removable: frozenset[int], owned: frozens
     """What a declared port shall be. `free`: not protected."""
     existing = state.vlans.keys() - RESERVED
     carried = have.tagged
-    if _everything(have) and not free:      # an uplink of all VLANs is left to be one
-        removable = frozenset()
+    kept = _everything(have) and not free   # an uplink of all VLANs is left to be one
+    if kept:
+        removable, carried = frozenset(), have.vlans
     elif _everything(have):                 # what some platforms make of every port: nobody has decided that it carries ours
         removable, carried = owned, have.tagged & existing
     untagged = have.untagged if want["untagged"] is None else want["untagged"]
@@ -181,7 +182,7 @@ def _aim(want: PortIntent, have: Port, removable: frozenset[int], owned: frozens
     tagged = frozenset(want["tagged"]) - {untagged}     # where the native VLAN is not said, it may be one of these: it is carried
     others = carried - removable - tagged - {untagged}
     mode = want["mode"]
-    if mode == "access" and others & existing:
+    if mode == "access" and (kept or others & existing):
         mode = "trunk"      # it carries VLANs that are not ours, or that only `exact` removes
     elif mode == "access":
         others = frozenset()

@@ -56,13 +56,24 @@ class Session:
         for command in commands:
             self.typed.append(command)
             answer = self.terminal.send(command)
-            if any(re.search(pattern, answer) for pattern in self.driver.rejections):
+            if self._rejected(answer):
                 raise _RejectedError(command, answer)
 
     def read(self) -> tuple[State, dict[str, str]]:
         """The state, and the answers that it was read from. Raises LostError, ClusterwrightError."""
         answers = self.ask(self.driver.reads)
+        for key, answer in answers.items():     # a parser may take a refusal for "there is none"
+            if self._refused(answer):
+                raise ClusterwrightError(f"{self.name}: {_RejectedError(self.driver.reads[key], answer)}: is its platform really "
+                                         f"{self.driver.platform}, and may this user see that?")
         return self.understood(lambda: self.driver.parse(answers)), answers
+
+    def _rejected(self, answer: str) -> bool:
+        return any(re.search(pattern, answer) for pattern in self.driver.rejections)
+
+    def _refused(self, answer: str) -> bool:
+        """Whether a reading was rejected. A refusal is short; in more lines than that, its words are a description's or a counter's."""
+        return len([line for line in answer.splitlines() if line.strip()]) <= 4 and self._rejected(answer)
 
     def understood(self, parse: Callable[[], T]) -> T:
         """What a parser makes of answers. Raises ClusterwrightError for what it does not understand."""

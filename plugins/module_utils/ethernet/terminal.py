@@ -105,17 +105,18 @@ class NetmikoTerminal:
         self._channel = connection.remote_conn
         self._timeout = timeout
         base = re.escape(connection.base_prompt.strip("<[]> ")[:16])    # some platforms cut it in configuration mode
-        self._prompt = re.compile(rf"(?:^|\n)[<\[]?{base}[^\n]*[#>$\]%]\s?$")
+        self._prompt = re.compile(rf"(?:^|\n)[<\[]?{base}[^\n]*[#>$\]%] ?\Z")
 
     def send(self, command: str) -> str:
-        """Write a line, and read up to the next prompt."""
+        """Write a line, and read up to the prompt that comes after its echo: prompts of netmiko's own empty lines may be on their way."""
         deadline = time.monotonic() + self._timeout
-        text, decoder = "", codecs.getincrementaldecoder("utf-8")("replace")
+        echo = re.compile(re.escape(command.strip()[:20]) + r"[^\n]*\n")
+        text, heard, decoder = "", False, codecs.getincrementaldecoder("utf-8")("replace")
         try:
             while self._channel.recv_ready():       # what came unasked
                 self._channel.recv(65535)
             self._channel.sendall(command + "\n")
-            while not self._prompt.search(self._plain(text[-300:])):
+            while not (heard and self._prompt.search(self._plain(text[-300:]))):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise socket.timeout
@@ -124,11 +125,13 @@ class NetmikoTerminal:
                 if not data:
                     raise LostError(f"the session ended at `{command}`")
                 text += decoder.decode(data)
+                heard = heard or echo.search(self._plain(text)) is not None
         except socket.timeout:
             raise LostError(f"no answer to `{command}` within {self._timeout:g} s") from None
         except OSError:
             raise LostError(f"the session ended at `{command}`") from None
-        return "\n".join(self._plain(text).split("\n")[1:-1])       # without echo and prompt
+        answer = echo.split(self._plain(text), maxsplit=1)[1]
+        return "\n".join(answer.split("\n")[:-1])       # without the prompt
 
     def _plain(self, text: str) -> str:
         """Without colours, and with one way to end a line."""

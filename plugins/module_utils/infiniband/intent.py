@@ -52,3 +52,27 @@ class PartitionsIntent(TypedDict):
     partitions: List[PartitionIntent]   # noqa: UP006
     ports: List[Port]               # noqa: UP006
     without_guid: List[str]         # noqa: UP006
+
+
+class CableIntent(Port):
+    """Where a node's port is plugged in: the switch's name as it calls itself, or its GUID, and the port as the switch counts it."""
+
+    switch: str
+    port: str
+
+
+class FabricIntent(TypedDict):
+    """What shall be seen on one fabric.
+
+    ``speed``, ``width`` and ``mtu`` (in bytes) are what each link must reach; empty and 0 where nothing is declared. ``without_guid``:
+    nodes that are plugged in, but nobody knows their GUIDs.
+    """
+
+    fabric: str
+    speed: str
+    width: str
+    mtu: int
+    managers: List[Port]            # noqa: UP006
+    ports: List[Port]               # noqa: UP006
+    cables: List[CableIntent]       # noqa: UP006
+    without_guid: List[str]         # noqa: UP006

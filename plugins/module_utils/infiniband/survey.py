@@ -1,8 +1,10 @@
 # Copyright: (c) 2026, The clusterwright developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Walks a whole fabric from this host, along direct routes. A program of its own: `python survey.py '{"keys": true}'`. It prints JSON with the answers as the ports have given them, in hexadecimal; `attributes` reads them.
-A direct route needs no LIDs, so the fabric is seen also while no subnet manager works.
+"""Walks a whole fabric from this host, along direct routes. A program of its own: `python survey.py '{"keys": true}'`.
+
+It prints JSON with the answers as the ports have given them, in hexadecimal; `attributes` reads them. A direct route needs no LIDs, so
+the fabric is seen also while no subnet manager works.
 
 What it may be told: `keys` (the P_Key tables), `counters` (the error counters), `interval` (seconds until they are read again), and
 `paths` ({"guids": [...], "pairs": [[0, 1], ...] or null for all}): then nothing is walked, and the subnet manager is asked for a path
@@ -152,8 +154,7 @@ class Survey:
                 found["manager"] = (ask(route, SM_INFO) or b"")[:24].hex()
             if self.told.get("keys"):
                 found["keys"] = self._keys(route, number(info, 28, 2))
-        extended = answer[62] >> 4 if number(answer, 20, 4) & 0x4000 else 0
-        if found["up"] and answer[35] >> 4 == QDR and not extended and number(info, 37, 3) in MELLANOX:
+        if found["up"] and answer[35] >> 4 == QDR and not answer[62] >> 4 and number(info, 37, 3) in MELLANOX:
             found["mellanox"] = (ask(route, MELLANOX_PORT_INFO, port) or b"")[:16].hex()
 
     def _keys(self, route: bytes, size: int) -> list[int] | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...module_utils.infiniband.codes import MTU, RATE, USUAL_MTU, USUAL_SL
-from ...module_utils.infiniband.intent import MemberIntent, PartitionIntent, PartitionsIntent, Port
+from ...module_utils.infiniband.intent import CableIntent, FabricIntent, MemberIntent, PartitionIntent, PartitionsIntent, Port
 from .types import Cluster, Fabric, Network, Tenant
 
 INFINIBAND = "infiniband"
@@ -22,6 +22,11 @@ INFINIBAND = "infiniband"
 def partitions(cluster: Cluster) -> dict[str, PartitionsIntent]:
     """The partitions of each InfiniBand fabric, by its name."""
     return {name: _fabric(cluster, fabric) for name, fabric in cluster.fabrics.items() if fabric.kind == INFINIBAND}
+
+
+def fabrics(cluster: Cluster) -> dict[str, FabricIntent]:
+    """What shall be seen on each InfiniBand fabric, by its name."""
+    return {name: _seen(cluster, fabric) for name, fabric in cluster.fabrics.items() if fabric.kind == INFINIBAND}
 
 
 def ports(cluster: Cluster, fabric: str) -> dict[str, list[str]]:
@@ -68,12 +73,33 @@ def _fabric(cluster: Cluster, fabric: Fabric) -> PartitionsIntent:
             "sl": fabric.qos.get(holder.qos or "", USUAL_SL) if isinstance(holder, Tenant) else USUAL_SL,
             "members": [*_as(own, "full", plugged), *_as((name for name in guests if name not in own), "limited", plugged)],
         })
-    managers: list[Port] = [{"name": name, "guid": guid} for name in fabric.managers for guid in plugged.get(name) or [""]]
     return {
         "fabric": fabric.name, "owned": list(fabric.pkeys or ()), "default": fabric.default_partition, "mtu": mtu, "rate": rate,
-        "table": fabric.pkey_table, "managers": managers, "partitions": made,
+        "table": fabric.pkey_table, "managers": _managers(fabric, plugged), "partitions": made,
         "ports": [{"name": name, "guid": guid} for name, guids in plugged.items() for guid in guids], "without_guid": [*bare],
     }
+
+
+def _seen(cluster: Cluster, fabric: Fabric) -> FabricIntent:
+    plugged = ports(cluster, fabric.name)
+    return {
+        "fabric": fabric.name, "speed": fabric.speed or "", "width": fabric.width or "", "mtu": fabric.mtu or 0,
+        "managers": _managers(fabric, plugged), "cables": _cables(cluster, fabric),
+        "ports": [{"name": name, "guid": guid} for name, guids in plugged.items() for guid in guids],
+        "without_guid": [name for name, guids in plugged.items() if not guids],
+    }
+
+
+def _managers(fabric: Fabric, plugged: dict[str, list[str]]) -> list[Port]:
+    return [{"name": name, "guid": guid} for name in fabric.managers for guid in plugged.get(name) or [""]]
+
+
+def _cables(cluster: Cluster, fabric: Fabric) -> list[CableIntent]:
+    """The rows of ``cabling`` for interfaces on this fabric."""
+    guids = {(name, interface.name): interface.guids[position] for group in cluster.groups for interface in group.interfaces.values()
+             if interface.fabric == fabric.name for position, name in enumerate(group.names) if position in interface.guids}
+    return [{"name": cable.node, "guid": guids[cable.node, cable.interface], "switch": cable.switch, "port": cable.port}
+            for cable in cluster.cabling if (cable.node, cable.interface) in guids]
 
 
 def _as(names: Iterable[str], membership: str, plugged: dict[str, list[str]]) -> list[MemberIntent]:

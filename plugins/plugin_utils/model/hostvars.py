@@ -132,7 +132,8 @@ def groups(cluster: Cluster) -> list[Group]:
     if found["slurm_controller"].children:
         found["slurm_controller"].variables.update(slurm_intent=intents.slurm(cluster), slurm_accounts=intents.slurm_accounts(cluster))
     if found["subnet_manager"].children:
-        found["subnet_manager"].variables["ib_partitions"] = compile_infiniband.partitions(cluster)
+        found["subnet_manager"].variables.update(
+            ib_partitions=compile_infiniband.partitions(cluster), ib_fabrics=compile_infiniband.fabrics(cluster))
     if found["fabric_manager"].children:
         found["fabric_manager"].variables["opa_vfabrics"] = compile_omnipath.vfabrics(cluster)
     if cluster.ethernet.max_changed_ports:

@@ -18,11 +18,11 @@ PREFIX = {"eos": "Ethernet", "nxos": "Ethernet1/"}
 
 
 class Site:
-    """Six leaves with an uplink each, and four nodes on each; a tenant on the first half of the nodes."""
+    """Leaves with an uplink each, and four nodes on each; a tenant on the first half of the nodes."""
 
-    def __init__(self, fabric, path):
+    def __init__(self, fabric, path, count=COUNT):
         self.path = path
-        platforms = ["eos" if number % 2 else "nxos" for number in range(COUNT)]
+        platforms = ["eos" if number % 2 else "nxos" for number in range(count)]
         self.leaves = [fabric.switch(f"leaf{number}", platform=platform, ports=8) for number, platform in enumerate(platforms, 1)]
         for leaf in self.leaves:
             leaf.change(lambda config, name=f"{PREFIX[leaf.platform]}8": self._uplink(config.ports[name]))
@@ -33,8 +33,8 @@ class Site:
         (path / "cluster.yml").write_text(
             "plugin: clusterwright.hpc.cluster\nname: nettest\n"
             "networks:\n  admin: {vlan: 10, subnet: 10.0.0.0/16, gateway: 10.0.0.1}\n"
-            f"nodes:\n  cn[1-{4 * COUNT}]:\n    interfaces: {{eth0: {{network: admin, address: 10.0.1.1}}}}\n"
-            f"switches:\n{switches}cabling:\n{cabling}tenants:\n  bio: {{nodes: 'cn[1-{2 * COUNT}]', vlan: 301}}\n"
+            f"nodes:\n  cn[1-{4 * count}]:\n    interfaces: {{eth0: {{network: admin, address: 10.0.1.1}}}}\n"
+            f"switches:\n{switches}cabling:\n{cabling}tenants:\n  bio: {{nodes: 'cn[1-{2 * count}]', vlan: 301}}\n"
             "ethernet: {vlans: '10,300-399'}\n")
         for folder in ("host_vars", "group_vars"):
             (path / folder).mkdir()
@@ -95,3 +95,14 @@ def test_crossed_cables_are_named(site):
     leaf.neighbours.extend(Neighbour(f"Ethernet{port}", f"cn{node}.lab.example", "eth0") for port, node in ((1, 5), (2, 8), (3, 7), (4, 6)))
     status, output = site.run("cabling", "--limit", "leaf2")
     assert status == 2 and "cn6 and cn8 are swapped on leaf2: Ethernet2 has cn8 eth0, Ethernet4 has cn6 eth0" in " ".join(output.split())
+
+
+def test_forty_switches_of_which_one_is_silent(fabric, tmp_path):
+    site = Site(fabric, tmp_path, 40)
+    silent = site.leaves[24]
+    silent.faults.silent = True
+    status, output = site.run("network", "-e", "ethernet_fabric_timeout=20")
+    assert status == 2, output
+    assert output.count("failed=1") == 1 and f"leaf25 (admin@{silent.host}:{silent.port}) takes the connection but says nothing" in output
+    assert [(leaf.sessions, leaf.saves) for leaf in site.leaves] == [(0, 0) if leaf is silent else (1, 1) for leaf in site.leaves]
+    assert all(leaf.running == leaf.startup and leaf.running.vlans.keys() >= {10} for leaf in site.leaves if leaf is not silent)

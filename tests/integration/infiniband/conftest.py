@@ -19,7 +19,7 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband impor
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 COLLECTIONS = CHECKOUT / ".build" / "collections"
-MODULE = "ansible_collections.clusterwright.hpc.plugins.modules.ib_partitions"
+MODULES = "ansible_collections.clusterwright.hpc.plugins.modules"
 PACKAGES = ("opensm", "ibsim-utils", "infiniband-diags")
 
 
@@ -38,6 +38,7 @@ class Fabric:
 
     def __init__(self, folder: Path, guids: list[str]) -> None:
         self.folder, self.guids = folder, guids
+        self.topology = trial.topology(guids)
         self.path = folder / "conf" / "partitions.conf"
         self.path.parent.mkdir()
         self.name = f"itest-{os.getpid()}-{folder.name}"
@@ -47,7 +48,7 @@ class Fabric:
 
     def up(self, text: str | None = None, **config: str) -> None:
         """Start the simulator and OpenSM, with this partitions.conf (None: without one)."""
-        (self.folder / "fabric.net").write_text(trial.topology(self.guids))
+        (self.folder / "fabric.net").write_text(self.topology)
         if text is not None:
             self.path.write_text(text)
         keys = {"guid": self.guids[0], "partition_config_file": self.path, "log_file": self.folder / "log", **config}
@@ -60,6 +61,17 @@ class Fabric:
         self._wait(lambda: f"@{self.name}:" in Path("/proc/net/unix").read_text(errors="replace"), "ibsim is not up")
         self.opensm = self._start(["opensm", "-F", "opensm.conf"], self._manager())
         self._wait(lambda: "SUBNET UP" in self.log(), "opensm is not up")
+
+    def another_manager(self, host: int, priority: int) -> subprocess.Popen[bytes]:
+        """A second OpenSM, on the port of another host."""
+        own = self.folder / f"manager{host}"
+        own.mkdir()
+        (own / "opensm.conf").write_text(f"guid {self.guids[host]}\nsm_priority {priority}\nlog_file {own}/log\nforce_log_flush TRUE\n"
+                                         "sminfo_polling_timeout 300\npolling_retry_number 2\n")
+        around = {**self.variables, "SIM_HOST": f"host{host}", "OSM_CACHE_DIR": str(own), "OSM_TMP_DIR": str(own)}
+        process = self._start(["opensm", "-F", str(own / "opensm.conf")], around)
+        self._wait(lambda: (own / "log").exists() and re.search("SUBNET UP|STANDBY", (own / "log").read_text()), "it is not up")
+        return process
 
     def restart_with_its_own_copy(self) -> None:
         """OpenSM again, in a mount namespace in which the folder of partitions.conf is a copy."""
@@ -130,10 +142,14 @@ class Fabric:
 
     def module(self, intent: dict[str, Any], check: bool = False, **options: Any) -> dict[str, Any]:
         """Run ib_partitions as Ansible would on a subnet manager."""
-        arguments = {"intent": intent, "path": str(self.path), "_ansible_check_mode": check, **options}
+        return self.run("ib_partitions", check, **{"intent": intent, "path": str(self.path), **options})
+
+    def run(self, name: str, check: bool = False, **options: Any) -> dict[str, Any]:
+        """Run a module as Ansible would on a subnet manager."""
+        arguments = {"_ansible_check_mode": check, **options}
         around = {**os.environ, **self.variables, "PYTHONPATH": str(COLLECTIONS)}
-        done = subprocess.run([sys.executable, "-m", MODULE], input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), cwd=self.folder,
-                              env=around, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run([sys.executable, "-m", f"{MODULES}.{name}"], input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+                              cwd=self.folder, env=around, capture_output=True, text=True, check=False, timeout=120)
         assert done.stdout, done.stderr
         return json.loads(done.stdout.strip().splitlines()[-1])
 

@@ -192,3 +192,20 @@ def test_exactly_the_declared_pairs_can_talk(tmp_path_factory, wanted):
     node = {guid: name for name, guid in guids.items()}
     assert {frozenset((node[one], node[other])) for one, other, verdict in pairs.matrix(tables) if verdict.allowed} == {
         pair for pair in declared if len(pair) == 2}
+
+
+def test_what_shall_be_seen_on_a_fabric(folder):
+    intent = compile_infiniband.fabrics(folder.load(CLUSTER, guids_csv=GUIDS.replace("cn4,0x0002c90300000006", "cn4,")))
+    assert [*intent] == ["ib0"]
+    fabric = intent["ib0"]
+    assert (fabric["speed"], fabric["width"], fabric["mtu"], fabric["cables"]) == ("", "", 4096, [])
+    assert (fabric["managers"], fabric["without_guid"]) == ([{"name": "head1", "guid": "0x0002c90300000f01"}], ["cn4"])
+    assert [port["name"] for port in fabric["ports"]] == ["head1", "store1", "store2", "cn1", "cn2", "cn3"]
+
+
+def test_cables_of_a_fabric_are_the_rows_of_its_interfaces(folder):
+    text = CLUSTER.replace("fabrics:\n", "switches: {ibsw1: {platform: onyx, address: 10.0.1.1}}\ncabling:\n"
+                           "  - {nodes: 'cn[1-2]', interface: ib0, switch: ibsw1, ports: 'IB1/[3-4]'}\nfabrics:\n")
+    assert compile_infiniband.fabrics(folder.load(text, guids_csv=GUIDS))["ib0"]["cables"] == [
+        {"name": "cn1", "guid": "0x0002c90300000003", "switch": "ibsw1", "port": "IB1/3"},
+        {"name": "cn2", "guid": "0x0002c90300000004", "switch": "ibsw1", "port": "IB1/4"}]

@@ -86,7 +86,10 @@ class Ifupdown2(cumulus.Cumulus):
 
 def _carried(vlans: Sequence[Mapping[str, Any]]) -> tuple[int | None, frozenset[int]]:
     """Untagged VLAN and tagged ones of a bridge's port."""
-    every = {vlan for each in vlans for vlan in range(each["vlan"], each.get("vlanEnd", each["vlan"]) + 1)}
+    spans = [(each["vlan"], each.get("vlanEnd", each["vlan"])) for each in vlans]
+    if not all(end in ALL_VLANS for span in spans for end in span):
+        raise ValueError(f"the bridge says {spans}, which are no VLANs")
+    every = {vlan for first, last in spans for vlan in range(first, last + 1)}
     untagged = next((each["vlan"] for each in vlans if "PVID" in each.get("flags", ())), None)
     return untagged, frozenset(every - {untagged})
 

@@ -118,6 +118,18 @@ def test_a_trunk_of_all_vlans_is_left_to_be_one_where_it_is_an_uplink():
     assert plan.notes == ["Et9: trunks of all VLANs that are not in the cluster file, left as they are"]
 
 
+@pytest.mark.parametrize("there", [(), (1, 10), (12,), (1, 20, 301)])
+def test_it_stays_one_also_where_an_access_port_is_declared(there):
+    """VLANs that come and go beside it make no difference, nor does what `exact` removes."""
+    had = state(replace(ALL, name="Et1"), vlans=there)
+    for wish in (wanted("Et1", untagged=1, protected=True), wanted("Et1", protected=True)):
+        plan = planning.plan(intent(wish, vlans=()), had, "exact")
+        assert after(plan) == had.ports["Et1"] and not plan.refusals
+        assert not planning.plan(intent(wish, vlans=()), plan.after, "exact").steps
+    plan = planning.plan(intent(wanted("Et1", untagged=10, protected=True), vlans=(10,)), had, "exact")
+    assert "its untagged VLAN would change from 1 to 10" in plan.refusals[0]
+
+
 def test_a_declared_port_that_carries_all_vlans_gets_a_list():
     """Some platforms make every port one: nobody has decided that it carries ours. What exists and is not ours is kept."""
     had = state(replace(ALL, name="Et1"), vlans=(1, 20, 301, 302))

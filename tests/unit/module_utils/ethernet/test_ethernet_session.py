@@ -232,3 +232,13 @@ def test_what_is_not_understood_names_the_platform():
     switch.send = lambda _command: "Linux leaf1"
     with pytest.raises(ClusterwrightError, match=r"leaf1: what it says is not understood \(.*is its platform really test\?"):
         sessions.observe(sessions.Session("leaf1", switch, switch.driver))
+
+
+def test_a_refused_reading_is_none_at_all():
+    switch = Switch(Platform("none"))
+    switch.driver.parse = lambda _answers: State()      # as a parser does that finds no line of its own
+    switch.send = lambda _command: "no"
+    with pytest.raises(ClusterwrightError, match=r"leaf1: `show` was refused \(no\): is its platform really test"):
+        sessions.observe(sessions.Session("leaf1", switch, switch.driver))
+    switch.send = lambda _command: "interface Et1\n description nothing\n mtu 9000\ninterface Et2\n description to the lab\nno\n"
+    assert sessions.observe(sessions.Session("leaf1", switch, switch.driver))[0] == State()     # the word alone is not a refusal
