@@ -118,8 +118,7 @@ class Bridges:
         spread: dict[int, int] = {}
         for item, count in below.items():
             if isinstance(item, str) and count and item in self._above:
-                block = self._above[item]
-                assert isinstance(block, int)
+                block = int(self._above[item])      # above a switch there are only blocks
                 spread[block] = spread.get(block, 0) + 1
         for block, branches in spread.items():
             outside = total[self._root_of[str(self._above[block])]] - below[block]
