@@ -114,10 +114,10 @@ $(NEWEST)/done: requirements/unit.txt requirements/run.txt
 test-integration: system setup-test ## real munge and Slurm in containers, on bad days
 	@$(BIN)/python $(PYTEST) -m "not slow" $(wildcard tests/integration/test_*.py)
 
-DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm opa-basic-tools openvswitch-switch iproute2 iputils-ping ipmitool freeipmi-tools
+DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm opa-basic-tools openvswitch-switch iproute2 iputils-ping
 test-devices: system-test setup-test ## switches, fabrics and BMCs: simulated ones, real OpenSM, real checkers
 	@tools/preflight.sh install $(DEVICE_PACKAGES)
-	@$(BIN)/python $(PYTEST) -n 2 --dist loadscope -m "not slow" $(wildcard tests/integration/*/)
+	@$(BIN)/python $(PYTEST) -n 4 --dist worksteal -m "not slow" $(wildcard tests/integration/*/)
 
 test-slow: system setup-test ## what takes minutes a test
 	@tools/preflight.sh install $(DEVICE_PACKAGES)
