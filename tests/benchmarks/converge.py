@@ -5,7 +5,7 @@
 """What a run of site.yml costs that changes nothing, beside the same configuration by stock tasks. README.md here says how it measures.
 
     .venv/bin/python tests/benchmarks/converge.py             # a lab of 8 compute nodes, five rounds: half an hour
-    .venv/bin/python tests/benchmarks/converge.py --quick     # two compute nodes, two rounds
+    .venv/bin/python tests/benchmarks/converge.py --quick     # two compute nodes, one round
 
 Needs what the lab needs (docs/runbooks/lab.md). Exit status 1 when the two sides differ or a compute node has too many host-tasks.
 """
