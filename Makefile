@@ -115,7 +115,7 @@ test-integration: system setup-test ## real munge and Slurm in containers, on ba
 	@$(BIN)/python $(PYTEST) -m "not slow" $(wildcard tests/integration/test_*.py)
 
 DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm opa-basic-tools openvswitch-switch iproute2 iputils-ping
-test-devices: system-test setup-test ## switches, fabrics and BMCs: simulated ones, real OpenSM, real checkers
+test-devices: system-test setup-test ## switches and fabrics: simulated ones, real OpenSM, real checkers
 	@tools/preflight.sh install $(DEVICE_PACKAGES)
 	@$(BIN)/python $(PYTEST) -n 4 --dist worksteal -m "not slow" $(wildcard tests/integration/*/)
 
