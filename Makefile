@@ -114,7 +114,8 @@ $(NEWEST)/done: requirements/unit.txt requirements/run.txt
 test-integration: system setup-test ## real munge and Slurm in containers, on bad days
 	@$(BIN)/python $(PYTEST) -m "not slow" $(wildcard tests/integration/test_*.py)
 
-DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm opa-basic-tools openvswitch-switch iproute2 iputils-ping
+DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm opa-basic-tools openvswitch-switch iproute2 iputils-ping \
+	ipmitool freeipmi-tools snmp
 test-devices: system-test setup-test ## switches and fabrics: simulated ones, real OpenSM, real checkers
 	@tools/preflight.sh install $(DEVICE_PACKAGES)
 	@$(BIN)/python $(PYTEST) -n 4 --dist worksteal -m "not slow" $(wildcard tests/integration/*/)

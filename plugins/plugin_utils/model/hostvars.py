@@ -115,7 +115,8 @@ def groups(cluster: Cluster) -> list[Group]:
         for role in nodes.roles:
             group(role).children.append(own)
         if nodes.hardware:
-            group(f"hardware_{identifier(nodes.hardware.name)}").children.append(own)
+            protocol = {"bmc_protocol": nodes.hardware.bmc_protocol} if nodes.hardware.bmc_protocol else {}
+            group(f"hardware_{identifier(nodes.hardware.name)}", **protocol).children.append(own)
         if nodes.os:
             group(f"os_{identifier(nodes.os)}", node_os=nodes.os, ansible_python_interpreter=PYTHON).children.append(own)
         if BMC in nodes.interfaces:

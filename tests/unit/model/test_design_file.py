@@ -65,7 +65,7 @@ def test_its_groups(cluster):
     assert all(name.isidentifier() for name in groups)
     assert groups["partition_all"].children == ["nodeset_cn_001_300"]
     assert groups["rack_r2"].hosts[0] == "cn076"
-    assert groups["hardware_knl7210"].variables == {}       # nothing that runs reads it on each host
+    assert groups["hardware_knl7210"].variables == {"bmc_protocol": "ipmi"}     # the rest is read by nothing that runs on each host
 
 
 def test_its_slurm_is_folded(cluster):
