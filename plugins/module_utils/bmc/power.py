@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import bulk, fleet, identity
+from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import fleet, identity
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.driver import Driver, Report
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.fleet import Work
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.intent import BmcIntent
@@ -22,7 +22,6 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.verdict impo
     BmcError,
     Outcome,
 )
-from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import Run
 
 STATES = ("status", "on", "off", "soft", "cycle", "reset")
 REST = 5.0              # seconds without power in a cycle, so that the power supplies' capacitors are empty
@@ -73,16 +72,6 @@ def look(check_identity: bool) -> Work:
         return Seen(driver.power(), driver.identity(keys) if keys else identity.Identity())
 
     return work
-
-
-def status(targets: Sequence[BmcIntent], run: Run, deadline: float, limit: int) -> dict[str, Outcome]:
-    """The power of each, as the value of its Outcome."""
-    begin = time.monotonic()
-    quick = bulk.power(targets, run)
-    rest = [target for target in targets if target["name"] not in quick]
-    left = max(deadline - (time.monotonic() - begin), deadline / 2)
-    found = observe(rest, "status", False, left, limit)
-    return {target["name"]: found.get(target["name"]) or Outcome(OK, quick[target["name"]]) for target in targets}
 
 
 def observe(targets: Sequence[BmcIntent], state: str, check_identity: bool, deadline: float, limit: int) -> dict[str, Outcome]:

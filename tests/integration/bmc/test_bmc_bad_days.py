@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import subprocess
@@ -144,3 +145,18 @@ def test_the_module_by_ansible(fleet, bmcs, tmp_path):
     assert sum(machine.power for machine in fleet.machines.values()) == 4
     fleet["node004"].users.places[2].password = b"simulated"
     assert "changed=1" in play().stdout and "changed=0" in play().stdout
+
+
+@pytest.mark.slow
+def test_a_thousand_in_one_process(ports):
+    """A process of its own, because pyghmi's select takes no descriptor above 1023."""
+    command = [sys.executable, "-m", "bmc", "--count", "1000", "--network", "127.6.0.0/16", "--port", str(ports[0])]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "tests/simulators")}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as simulator:
+        assert "1000 BMCs" in simulator.stdout.readline()
+        first = ipaddress.IPv4Address("127.6.1.1")
+        entries = [{"name": f"node{number + 1:03}", "address": str(first + number), **({"port": ports[0]} if ports[0] != 623 else {})}
+                   for number in range(1000)]
+        outcomes = power.apply(targets(entries, timeout=10), "on", 1000, 0, 10, 10, 64)
+        simulator.terminate()
+    assert Counter(outcome.verdict for outcome in outcomes.values()) == {"ok": 1000}

@@ -8,8 +8,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import bulk, options, power
-from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import Result
+from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import options, power
 
 pytestmark = pytest.mark.integration
 
@@ -117,26 +116,20 @@ def test_ipmipower_has_the_same_verdicts(fleet):
     assert said.count("username invalid") == 2
 
 
+@ipmitool
 @ipmipower
-def test_status_by_ipmipower_and_the_rest_by_the_driver(fleet, bmcs):
-    """What bmc_power does for many: the same as without ipmipower."""
-    if fleet.port != 623:
-        pytest.skip("only at the usual port")
+def test_all_three_agree(fleet, bmcs, tool):
+    """bmc_power's way, ipmitool and ipmipower, one after the other on the same machines."""
     pytest.importorskip("pyghmi")
-    fleet["node002"].faults.hang, fleet["node003"].users.places[2].password = True, b"other"
-    fleet.machines["node004"].power = True
-    fleet["node005"].suites.remove(seventeen := fleet["node005"].suites[-1])
-    params = {"username": "admin", "password": "simulated", "validate_certs": True, "timeout": 3, "side_by_side": 64}
+    entries = bmcs(8)
     optional = dict.fromkeys(("port", "username", "password", "uuid", "serial", "mac", "bmc_mac"))
-    targets = options.targets({**params, "bmcs": [{"protocol": "ipmi", **optional, **entry} for entry in bmcs(40)]})
-
-    def real(argv):
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        return Result(done.returncode, done.stdout, done.stderr)
-
-    by_it = bulk.power(targets, real)
-    assert len(by_it) == 37 and by_it["node004"] == "on"
-    with_it, without = power.status(targets, real, 6, 64), power.status(targets, lambda _argv: Result(127, "", ""), 6, 64)
-    assert {name: outcome[:2] for name, outcome in with_it.items()} == {name: outcome[:2] for name, outcome in without.items()}
-    assert {outcome.verdict for outcome in with_it.values()} == {"ok", "timed out", "wrong password"}
-    fleet["node005"].suites.append(seventeen)
+    targets = options.targets({"bmcs": [{"protocol": "ipmi", **optional, **entry} for entry in entries], "username": "admin",
+                               "password": "simulated", "validate_certs": True, "timeout": 6, "side_by_side": 64})
+    power.apply(targets[::2], "on", 32, 0, 6, 5, 64)
+    ours = {name: outcome.value for name, outcome in power.observe(targets, "status", False, 6, 64).items()}
+    assert ours == {entry["name"]: "off" if number % 2 else "on" for number, entry in enumerate(entries)}
+    assert {name: re.findall("on|off", tool(name, "power status"))[-1] for name in ours} == ours
+    hosts = ",".join(f"{entry['address']}:{fleet.port}" for entry in entries)
+    said = run("ipmipower", "-h", hosts, "-u", "admin", "-p", "simulated", "-D", "LAN_2_0", "-I", "17", "--stat")
+    addresses = dict(re.findall(r"^(127[\d.]+)(?::\d+)?: (on|off)$", said, re.MULTILINE))
+    assert {entry["name"]: addresses[entry["address"]] for entry in entries} == ours
