@@ -28,17 +28,14 @@ options:
 EXAMPLES = r"""
 - name: Every cable is where the cluster file says
   clusterwright.hpc.cabling_check:
-    name: "{{ inventory_hostname }}"
-    platform: "{{ switch_platform }}"
-    cables: "{{ lookup('clusterwright.hpc.cables', inventory_hostname) }}"
-    host: "{{ ansible_host }}"
-    user: "{{ ansible_user }}"
-    password: "{{ ansible_password }}"
+    cables: "{{ lookup('clusterwright.hpc.cables', *groups['switches'], wantlist=true) | flatten }}"
+    facts: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'seen'))) }}"
+  run_once: true
 """
 
 RETURN = r"""
 _raw:
-  description: A list of cables for each switch; each has C(port), C(node), C(interface) and C(mac).
+  description: A list of cables for each switch; each has C(switch), C(port), C(node), C(interface) and C(mac).
   type: list
   elements: list
 """

@@ -41,6 +41,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+platform:
+  description: The platform, as it was said.
+  returned: always
+  type: str
+  sample: eos
 about:
   description: Model, version and serial number.
   returned: with V(about) in O(gather)
@@ -90,23 +95,33 @@ ARGUMENT_SPEC = {
 }
 
 
-def main() -> None:
+SPEC: dict[str, Any] = {"argument_spec": ARGUMENT_SPEC, "required_together": [("host", "user")], "supports_check_mode": True}
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
     """Ask, and understand."""
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, required_together=[("host", "user")], supports_check_mode=True)
-    driver, result = drivers.driver(module.params["platform"]), dict[str, Any]()
+    driver = drivers.driver(module.params["platform"])
+    result: dict[str, Any] = {"changed": False, "platform": driver.platform}
+    with options.session(module.params["host"] or "the switch", driver, module.params) as session:
+        for what in module.params["gather"]:
+            if what == "ports":
+                result.update(planning.as_data(sessions.observe(session)[0]))
+            elif what == "about":
+                result["about"] = sessions.about(session)._asdict()
+            else:
+                entries = sessions.neighbours(session) if what == "neighbours" else sessions.macs(session)
+                result[what] = [entry._asdict() for entry in entries]
+    return result
+
+
+def main() -> None:
+    """The module as a process of its own; plugins/action/switch_facts.py does without one."""
+    module = AnsibleModule(**SPEC)
     try:
-        with options.session(module.params["host"] or "the switch", driver, module.params) as session:
-            for what in module.params["gather"]:
-                if what == "ports":
-                    result.update(planning.as_data(sessions.observe(session)[0]))
-                elif what == "about":
-                    result["about"] = sessions.about(session)._asdict()
-                else:
-                    entries = sessions.neighbours(session) if what == "neighbours" else sessions.macs(session)
-                    result[what] = [entry._asdict() for entry in entries]
+        result = work(module)
     except ClusterwrightError as error:
         fail(module, error)
-    module.exit_json(changed=False, **result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

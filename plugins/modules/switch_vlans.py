@@ -18,10 +18,15 @@ description:
   - Nothing is removed but by O(state=exact) and O(state=absent), and then only VLANs inside of C(owned). VLANs are added before others are
     removed, and what is not said stays as it is. VLANs 1 and 1002 to 1005 are never made, renamed or removed.
   - A protected port (an uplink, a link to another switch) gets VLANs, but loses none, and its mode and untagged VLAN are not changed,
-    unless it is named in O(allow_protected). A trunk of all VLANs that is protected or not declared is left to be one;
+    unless it is named in O(allow_protected). Nor does the way that the session itself takes lose the VLAN that it takes there, which is
+    the port where the switch has learned a MAC address of this machine or, where a router is in between, ports with more than two MAC
+    addresses behind them in the VLAN of the switch's own address. A trunk of all VLANs that is protected or not declared is left to be one;
     one that is declared gets a list of what is declared, and of VLANs that exist and are not owned.
   - A port that carries VLANs which may not be removed stays a trunk, though V(access) is declared. An MTU is only raised, but by
     O(state=exact) on ports that are not protected.
+  - What runs as declared and is not saved, because a session was lost before it could be, is saved by the next run. EOS, NX-OS, OS10,
+    Comware and SONiC show what is saved. Onyx and Cumulus with NVUE do not; there, the run that could not save says what to type. Cumulus
+    with ifupdown2 or NCLU saves as it changes.
   - A port that the switch lacks, or a LAG, is an error that names all of them, and nothing is changed.
 options:
   intent:
@@ -89,6 +94,9 @@ options:
         type: list
         elements: list
         default: []
+      management:
+        description: The VLAN of the switch's own address, where it is known.
+        type: int
   platform:
     description: The platform, for V(gathered) and V(parsed), where there is no O(intent).
     type: str
@@ -103,7 +111,7 @@ options:
     choices: [present, exact, absent, gathered, rendered, parsed]
     default: present
   allow_protected:
-    description: Ports that are changed although they are protected.
+    description: Ports that are changed although they are protected, or are the way that the session takes.
     type: list
     elements: str
     default: []
@@ -223,6 +231,12 @@ refused:
   sample:
     - >-
       Ethernet7 is protected (an uplink, or a switch at its other end): it would lose VLAN 310; name it in allow_protected if that is meant
+unsaved:
+  description: The VLANs and ports that were as declared and not saved. In check mode, those that would be saved.
+  returned: when there are any
+  type: list
+  elements: str
+  sample: [VLAN 301, Ethernet1]
 rollback_commands:
   description: What to type to take back what is half done.
   returned: when a change failed and could not be taken back
@@ -260,7 +274,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError, fail
-from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet import drivers, options, report
+from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet import drivers, options, report, way
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet import plan as planning
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet import session as sessions
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.lock import locked
@@ -281,6 +295,7 @@ INTENT = {
     "vlans": {"type": "list", "elements": "dict", "options": VLAN, "default": []},
     "ports": {"type": "list", "elements": "dict", "options": PORT, "default": []},
     "owned": {"type": "list", "elements": "list", "default": []},
+    "management": {"type": "int"},
 }
 ARGUMENT_SPEC = {
     "intent": {"type": "dict", "options": INTENT},
@@ -290,6 +305,12 @@ ARGUMENT_SPEC = {
     "max_changed_ports": {"type": "int", "default": planning.MAX_CHANGED_PORTS},
     "answers": {"type": "dict"},
     **options.CONNECTION,
+}
+CHANGES = ("present", "exact", "absent")
+SPEC: dict[str, Any] = {
+    "argument_spec": ARGUMENT_SPEC,
+    "required_if": [("state", state, ["intent", "host", "user"]) for state in CHANGES] + [("state", "gathered", ["host", "user"])],
+    "supports_check_mode": True,
 }
 
 
@@ -302,14 +323,23 @@ def changed(module: AnsibleModule) -> dict[str, Any]:
         wanted = planning.on_platform(intent, driver)
         allowed = [driver.port_name(port) for port in params["allow_protected"]]
         plan = planning.plan(wanted, state, params["state"], allowed, params["max_changed_ports"])
+        plan = way.guarded(session, plan, intent["management"], allowed)
         commands = sessions.change_commands(driver, plan, answers) if plan.steps else []
         result = report.of_plan(name, plan, commands)
         report.refuse(name, plan, result, check=module.check_mode)
         for note in [*plan.notes, *([plan.too_many] if plan.too_many else [])]:
             module.warn(f"{name}: {note}")
+        declared = report.declared(wanted)
+        left = [] if plan.steps else sessions.unsaved(session, declared)
+        if left:        # a session was lost between the change and its saving
+            result = report.of_unsaved(name, plan, left, driver.save)
+            module.warn(f"{name}: all is as declared, but not saved: {', '.join(left[:8])}"
+                        + (f" and {len(left) - 8} more" if len(left) > 8 else "") + ("" if module.check_mode else "; it is saved now"))
         if module.check_mode:
             return {**result, "verified": False}
         try:
+            if left:
+                sessions.save(session, declared)
             seen = sessions.apply(session, plan, answers) if plan.steps else state
         except ClusterwrightError as error:
             raise ClusterwrightError(str(error), **{**result, **error.details, "verified": False}) from None
@@ -335,16 +365,16 @@ def looked_at(module: AnsibleModule) -> dict[str, Any]:
     return {**result, "rendered": report.rendered(driver, planning.on_platform(intent, driver), params["answers"])}
 
 
-def main() -> None:
+def work(module: AnsibleModule) -> dict[str, Any]:
     """With a switch, or without one."""
-    changes = ("present", "exact", "absent")
-    module = AnsibleModule(
-        argument_spec=ARGUMENT_SPEC,
-        required_if=[("state", state, ["intent", "host", "user"]) for state in changes] + [("state", "gathered", ["host", "user"])],
-        supports_check_mode=True,
-    )
+    return changed(module) if module.params["state"] in CHANGES else looked_at(module)
+
+
+def main() -> None:
+    """The module as a process of its own; plugins/action/switch_vlans.py does without one."""
+    module = AnsibleModule(**SPEC)
     try:
-        result = changed(module) if module.params["state"] in changes else looked_at(module)
+        result = work(module)
     except ClusterwrightError as error:
         fail(module, error)
     module.exit_json(**result)

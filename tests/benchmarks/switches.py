@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,7 +35,7 @@ from tests.simulators.switch.model import Config
 
 WORK = CHECKOUT / ".build/benchmarks/switches"
 FETCHED = CHECKOUT / ".build/benchmarks/vendor"
-VENDOR = tuple(f"ansible_collections/{name}/" for name in ("ansible/netcommon", "ansible/utils", "arista/eos"))
+VENDOR = tuple(f"ansible_collections/{name}/" for name in ("ansible/netcommon", "ansible/utils", "arista/eos", "cisco/nxos"))
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 VLAN, NAME = 301, "bio"
 GOAL_LOOP, GOAL_VENDOR, GOAL_MANY = 40, 1, 3
@@ -52,6 +52,7 @@ ONE = Side("one call", "one call of switch_vlans")
 LOOP = Side("loop", "switch_vlans in a loop, a port each time")
 SESSIONS = Side("session a port", "netmiko, for each port: log in, configure, save, log out; as networking-generic-switch does")
 EOS = Side("arista.eos", "eos_vlans, eos_l2_interfaces, and eos_config to save, by network_cli")
+NXOS = Side("cisco.nxos", "nxos_vlans, nxos_l2_interfaces, and nxos_config to save; beside one call, on a switch with NX-OS")
 
 
 class Cost(NamedTuple):
@@ -100,7 +101,7 @@ def play(tasks: list[dict[str, Any]], inventory: dict[str, Any], *, local: bool,
 
 def known_host(fabric: Fabric, switch: Switch) -> str:
     """A line for known_hosts."""
-    return f"[{switch.host}]:{switch.port} {' '.join(fabric._key.export_public_key().decode().split()[:2])}\n"
+    return f"[{switch.host}]:{switch.port} {fabric.host_key}\n"
 
 
 # --- a VLAN on many ports
@@ -108,7 +109,7 @@ def known_host(fabric: Fabric, switch: Switch) -> str:
 def ours(switch: Switch, ports: list[str], *, loop: bool) -> Cost:
     """By switch_vlans."""
     wishes = [{"name": name, "mode": "access", "untagged": VLAN} for name in ports]
-    intent = {"name": switch.name, "platform": "eos", "vlans": [{"id": VLAN, "name": NAME}], "owned": [[VLAN, VLAN]],
+    intent = {"name": switch.name, "platform": switch.platform, "vlans": [{"id": VLAN, "name": NAME}], "owned": [[VLAN, VLAN]],
               "ports": ["{{ item }}"] if loop else wishes}
     task: dict[str, Any] = {"clusterwright.hpc.switch_vlans": {
         "intent": intent, "host": switch.host, "port": switch.port, "user": switch.user, "password": switch.password,
@@ -118,15 +119,16 @@ def ours(switch: Switch, ports: list[str], *, loop: bool) -> Cost:
     return play([task], {switch.name: {"ansible_python_interpreter": sys.executable}}, local=True)
 
 
-def eos(switch: Switch, ports: list[str]) -> Cost:
-    """By the vendor's modules."""
+def vendor(switch: Switch, ports: list[str]) -> Cost:
+    """By the vendor's modules, whose names and options are alike."""
+    collection, short = {"eos": (EOS.name, "eos"), "nxos": (NXOS.name, "nxos")}[switch.platform]
     interfaces = [{"name": name, "mode": "access", "access": {"vlan": VLAN}} for name in ports]
     tasks: list[dict[str, Any]] = [
-        {"arista.eos.eos_vlans": {"config": [{"vlan_id": VLAN, "name": NAME}], "state": "merged"}},
-        {"arista.eos.eos_l2_interfaces": {"config": interfaces, "state": "merged"}},
-        {"arista.eos.eos_config": {"save_when": "modified"}}]
+        {f"{collection}.{short}_vlans": {"config": [{"vlan_id": VLAN, "name": NAME}], "state": "merged"}},
+        {f"{collection}.{short}_l2_interfaces": {"config": interfaces, "state": "merged"}},
+        {f"{collection}.{short}_config": {"save_when": "modified"}}]
     host = {"ansible_host": switch.host, "ansible_port": switch.port, "ansible_user": switch.user, "ansible_password": switch.password,
-            "ansible_connection": "ansible.netcommon.network_cli", "ansible_network_os": "arista.eos.eos",
+            "ansible_connection": "ansible.netcommon.network_cli", "ansible_network_os": f"{collection}.{short}",
             "ansible_python_interpreter": sys.executable}
     return play(tasks, {switch.name: host}, local=False, ANSIBLE_COLLECTIONS_PATH=str(FETCHED), ANSIBLE_HOST_KEY_CHECKING="false")
 
@@ -158,10 +160,12 @@ def start_up(side: Side) -> Cost:
     return play([], {"leaf": {}}, local=True)
 
 
-def fetch_vendor() -> str:
-    """The vendor's collections, out of PyPI's ansible package; why not, if they cannot be had."""
+def fetch_vendor(*, new: bool) -> str:
+    """The vendors' collections, out of PyPI's ansible package; why not, if they cannot be had. `new`: whether to fetch them."""
     if all((FETCHED / name).is_dir() for name in VENDOR):
         return ""
+    if not new:
+        return "not fetched in the quick form"
     release = int(version("ansible-core").split(".")[1]) - 7       # ansible 12 has core 2.19, 13 has 2.20
     FETCHED.mkdir(parents=True, exist_ok=True)
     done = subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", FETCHED, f"ansible=={release}.*"],
@@ -178,18 +182,19 @@ def fetch_vendor() -> str:
 class Ports:
     """The sides that put a VLAN on ports, each on a new switch each time."""
 
-    def __init__(self, fabric: Fabric, count: int, delay: float, *, vendor: bool) -> None:
-        self.fabric, self.count, self.delay = fabric, count, delay
-        self.sides: dict[Side, Callable[[Switch, list[str]], Cost]] = {
+    def __init__(self, fabric: Fabric, platform: str, count: int, delay: float, sides: Iterable[Side]) -> None:
+        self.fabric, self.platform, self.count, self.delay = fabric, platform, count, delay
+        every: dict[Side, Callable[[Switch, list[str]], Cost]] = {
             ONE: lambda switch, ports: ours(switch, ports, loop=False), LOOP: lambda switch, ports: ours(switch, ports, loop=True),
-            SESSIONS: session_a_port, **({EOS: eos} if vendor else {})}
+            SESSIONS: session_a_port, EOS: vendor, NXOS: vendor}
+        self.sides = {side: every[side] for side in sides}
         self.counts: dict[Side, Count] = {}
         self.states: dict[Side, Any] = {}
         self.rounds: list[dict[Side, Cost]] = []
 
     def measure(self, side: Side) -> Cost:
         """One run; its counts and its switch's state are kept."""
-        switch = self.fabric.switch(f"leaf{len(self.fabric.switches) + 1}", "eos", ports=self.count)
+        switch = self.fabric.switch(f"leaf{len(self.fabric.switches) + 1}", self.platform, ports=self.count)
         switch.faults.delay(self.delay)
         (WORK / "known_hosts").write_text(known_host(self.fabric, switch))
         cost = self.sides[side](switch, switch.dialect.port_names(self.count))
@@ -200,24 +205,24 @@ class Ports:
     def round(self, number: int) -> None:
         """Each side once, without its start-up."""
         sides = list(self.sides)
-        start = {side: start_up(side) for side in (ONE, SESSIONS)}
+        start = {side: start_up(side) for side in (ONE, SESSIONS) if side in sides}
         costs = {}
         for side in sides[number % len(sides):] + sides[:number % len(sides)]:     # nobody always comes first
             cost, before = self.measure(side), start[SESSIONS if side is SESSIONS else ONE]
             costs[side] = Cost(cost.wall - before.wall, cost.cpu - before.cpu)
-            print(f"  round {number + 1}: {side.name}", flush=True)
+            print(f"  round {number + 1}: {side.name} on {self.platform}", flush=True)
         self.rounds.append(costs)
 
     def wrong(self) -> list[str]:
         """Where the switches differ, and where ours asked for more than it should."""
         running, startup = self.states[ONE]
-        found = [f"{side.name} leaves another switch than {ONE.name} ({what})" for side, state in self.states.items()
+        found = [f"{side.name} leaves another switch than {ONE.name} ({self.platform}: {what})" for side, state in self.states.items()
                  for what, mine, theirs in (("running", running, state[0]), ("startup", startup, state[1])) if mine != theirs]
         carried = {running.carries(port) for port in running.ports.values()}
         found += [f"{ONE.name} leaves ports that carry {carried}"] if carried != {(VLAN, frozenset())} else []
         one = self.counts[ONE]
         if (one.sessions, one.saves) != (1, 1):
-            found.append(f"{ONE.name}: {one.sessions} sessions and {one.saves} saves, not one of each")
+            found.append(f"{ONE.name} on {self.platform}: {one.sessions} sessions and {one.saves} saves, not one of each")
         return found
 
     def ratio(self, side: Side, what: str) -> tuple[float, float, float]:
@@ -286,54 +291,62 @@ def cluster(leaves: list[Switch]) -> str:
 
 # --- tables and goals
 
-def print_tables(ports: Ports, many: Many) -> dict[str, Any]:
+def print_tables(tables: list[Ports], many: Many) -> dict[str, Any]:
     """Counts and ratios; returns them."""
     found: dict[str, Any] = {}
-    print(f"\n  VLAN {VLAN} on {ports.count} ports of one switch; to one call, start-up off, of medians of {len(ports.rounds)} rounds")
-    print(f"  {'':16}{'sessions':>9}{'commands':>9}{'saves':>6}{'wall':>26}{'CPU':>26}")
-    for side, count in ports.counts.items():
-        line = f"  {side.name:16}{count.sessions:9}{count.commands:9}{count.saves:6}"
-        for what in ("wall", "cpu"):
-            middle, least, most = ports.ratio(side, what)
-            line += f"{middle:.1f} ({least:.1f} to {most:.1f})".rjust(26)
-            found[f"{side.name}: {what}"] = middle
-        print(line)
+    for ports in tables:
+        print(f"\n  VLAN {VLAN} on {ports.count} ports of one switch with {ports.platform}; to one call, start-up off, of medians of "
+              f"{len(ports.rounds)} rounds")
+        print(f"  {'':16}{'sessions':>9}{'commands':>9}{'saves':>6}{'wall':>26}{'CPU':>26}")
+        for side, count in ports.counts.items():
+            line = f"  {side.name:16}{count.sessions:9}{count.commands:9}{count.saves:6}"
+            for what in ("wall", "cpu"):
+                middle, least, most = ports.ratio(side, what)
+                line += f"{middle:.1f} ({least:.1f} to {most:.1f})".rjust(26)
+                found[f"{side.name}: {what}"] = middle
+            print(line)
     wall, cpu = (statistics.median(each) for each in zip(*many.ratios))
     print(f"\n  network.yml, {many.count} switches to one, start-up included: wall {wall:.1f}, CPU {cpu:.1f} ({os.cpu_count()} processors)")
-    return {**found, "many: wall": wall, "many: cpu": cpu, "counts": {side.name: count._asdict() for side, count in ports.counts.items()}}
+    counts = {ports.platform: {side.name: count._asdict() for side, count in ports.counts.items()} for ports in tables}
+    return {**found, "many: wall": wall, "many: cpu": cpu, "counts": counts}
 
 
-def goals(found: dict[str, Any], ports: Ports, many: Many) -> list[tuple[bool, str]]:
+def goals(found: dict[str, Any], count: int, many: Many) -> list[tuple[bool, str]]:
     """Each goal, and whether it is met."""
     said = [(True, "one session and one save a switch")]    # or we would not be here
     loop = found[f"{LOOP.name}: wall"]
-    said.append((loop >= GOAL_LOOP, f"the loop takes {loop:.0f} x as long (goal {GOAL_LOOP}, with 100 ports; here {ports.count})"))
-    if EOS in ports.counts:
-        vendor = found[f"{EOS.name}: wall"]
-        said.append((vendor >= GOAL_VENDOR, f"the vendor's modules take {vendor:.1f} x as long (goal {GOAL_VENDOR})"))
+    said.append((loop >= GOAL_LOOP, f"the loop takes {loop:.0f} x as long (goal {GOAL_LOOP}, with 100 ports; here {count})"))
+    for side in (EOS, NXOS):
+        if f"{side.name}: wall" in found:
+            times = found[f"{side.name}: wall"]
+            said.append((times >= GOAL_VENDOR, f"{side.name} takes {times:.1f} x as long (goal {GOAL_VENDOR})"))
     wall = found["many: wall"]
     return [*said, (wall <= GOAL_MANY, f"{many.count} switches take {wall:.1f} x as long as one (goal {GOAL_MANY}, with 40)")]
 
 
 def benchmark(arguments: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     """Compares, counts and measures; returns what is wrong and what was found."""
-    why = "not fetched in the quick form" if arguments.quick and not FETCHED.is_dir() else fetch_vendor()
+    why = fetch_vendor(new=not arguments.quick)
     if why:
-        print(f"{EOS.name} is left out: {why}")
+        print(f"{EOS.name} and {NXOS.name} are left out: {why}")
     with Fabric() as fabric:
-        ports = Ports(fabric, arguments.ports or (6 if arguments.quick else 100), arguments.delay, vendor=not why)
+        count = arguments.ports or (6 if arguments.quick else 100)
+        tables = [Ports(fabric, "eos", count, arguments.delay, [ONE, LOOP, SESSIONS, *([] if why else [EOS])]),
+                  *([] if why else [Ports(fabric, "nxos", count, arguments.delay, [ONE, NXOS])])]
         many = Many(fabric, arguments.switches or (6 if arguments.quick else 40), arguments.delay)
-        print("\n".join(f"{side.name:16} {side.what}" for side in ports.sides), flush=True)
+        print("\n".join(f"{side.name:16} {side.what}" for side in dict.fromkeys(side for ports in tables for side in ports.sides)),
+              flush=True)
         for number in range(arguments.rounds or (1 if arguments.quick else 3)):
-            ports.round(number)
+            for ports in tables:
+                ports.round(number)
             many.round(number)
-            wrong = ports.wrong() + many.wrong
+            wrong = [line for ports in tables for line in ports.wrong()] + many.wrong
             if wrong:
                 return wrong, {}
         print("Equal: all sides leave the same switch, running and saved.")
-        found = print_tables(ports, many)
+        found = print_tables(tables, many)
         print("\nGoals")
-        for met, text in goals(found, ports, many):
+        for met, text in goals(found, count, many):
             print(f"  {'met    ' if met else 'NOT MET'} {text}")
     return [], found
 

@@ -46,7 +46,7 @@ class Safety:
     `{minutes}` the time after which an unconfirmed change goes back. Each of these tuples starts and ends outside of configuration mode.
 
     The session sends `begin`, `enter`, the steps, `leave`, `activate`, reads back, `confirm`, and `save`. Just before anything acts it
-    reads once more: before `activate` if there is one, else before `enter`.
+    reads once more: before `activate` if there is one, else after `enter`, so that nothing is sent between that and the first step.
     A candidate: nothing acts before `activate` (with a timer where there is one). A checkpoint: `begin` makes it, the steps act at once,
     `confirm` removes it. `abandon` takes back all that is not confirmed, whether it was activated or not.
     """
@@ -63,7 +63,7 @@ class Driver(Protocol):
 
     platform: str                       # as the cluster file names it
     device_type: str                    # netmiko's
-    reads: Mapping[str, str]            # what is read for the state: key -> command
+    reads: Mapping[str, str]            # what is read for the state: key -> command; in configuration mode too, where that acts at once
     about_reads: Mapping[str, str]      # for About
     lldp_reads: Mapping[str, str]
     mac_reads: Mapping[str, str]
@@ -72,6 +72,7 @@ class Driver(Protocol):
     leave: tuple[str, ...]
     safety: Safety
     save: tuple[str, ...]               # running to startup configuration
+    saved: Mapping[str, str]            # "running" and "saved": what shows both configurations; empty: nothing tells whether it is saved
     name_limit: int                     # the longest name of a VLAN; 0: VLANs have no names here, a State has "" for each
 
     def parse(self, answers: Mapping[str, str]) -> State:

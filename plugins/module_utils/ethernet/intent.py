@@ -38,3 +38,4 @@ class SwitchIntent(TypedDict):
     vlans: List[VlanIntent]         # noqa: UP006
     ports: List[PortIntent]         # noqa: UP006
     owned: List[List[int]]          # noqa: UP006
+    management: Optional[int]       # noqa: UP045 - the VLAN of the switch's own address

@@ -29,6 +29,17 @@ def of_plan(name: str, plan: Plan, commands: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def of_unsaved(name: str, plan: Plan, left: Sequence[str], commands: Sequence[str]) -> dict[str, Any]:
+    """The predicted result where all is as declared, and `left` is not saved."""
+    words = _listed(f"{name}, running and not saved", left) + _listed(f"{name}, commands", commands)
+    return {**of_plan(name, plan, commands), "changed": True, "diff": [{"prepared": words}], "unsaved": list(left)}
+
+
+def declared(intent: SwitchIntent) -> list[str]:
+    """What of a switch is the intent's: `VLAN 301`, and names of ports."""
+    return [f"VLAN {vlan['id']}" for vlan in intent["vlans"]] + [port["name"] for port in intent["ports"]]
+
+
 def _listed(title: str, items: Sequence[str]) -> str:
     return "\n".join([f"{title}:", *(f"  {item}" for item in items)]) + "\n" if items else ""
 

@@ -3,19 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One session with a switch: read, change, read back, save. What goes wrong in the middle is undone, or said to be half done.
 
-`observe` and `apply` are the only functions of this domain that touch a switch.
+`observe`, `apply` and `save` are the functions of this domain that touch a switch, and those that read more of it than its state.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet import plan as planning
+from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet import saved
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.driver import About, Driver, Learned, Neighbour
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.plan import Plan
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import State
@@ -63,7 +64,7 @@ class Session:
         """The state, and the answers that it was read from. Raises LostError, ClusterwrightError."""
         answers = self.ask(self.driver.reads)
         for key, answer in answers.items():     # a parser may take a refusal for "there is none"
-            if self._refused(answer):
+            if self.refused(answer):
                 raise ClusterwrightError(f"{self.name}: {_RejectedError(self.driver.reads[key], answer)}: is its platform really "
                                          f"{self.driver.platform}, and may this user see that?")
         return self.understood(lambda: self.driver.parse(answers)), answers
@@ -71,7 +72,7 @@ class Session:
     def _rejected(self, answer: str) -> bool:
         return any(re.search(pattern, answer) for pattern in self.driver.rejections)
 
-    def _refused(self, answer: str) -> bool:
+    def refused(self, answer: str) -> bool:
         """Whether a reading was rejected. A refusal is short; in more lines than that, its words are a description's or a counter's."""
         return len([line for line in answer.splitlines() if line.strip()]) <= 4 and self._rejected(answer)
 
@@ -116,6 +117,35 @@ def _heard(session: Session, reads: Mapping[str, str], parse: Callable[[Mapping[
     return session.understood(lambda: parse(answers))
 
 
+def unsaved(session: Session, declared: Collection[str]) -> list[str]:
+    """What of `declared` (`VLAN 301`, names of ports) runs and is not saved, as a session leaves it that was lost before it could save.
+
+    Nothing where the platform does not tell.
+    """
+    commands = session.driver.saved
+    try:
+        answers = session.ask(commands) if commands else {}
+    except LostError as error:
+        raise ClusterwrightError(f"{session.name}: {error}; nothing was changed") from None
+    if not answers or any(session.refused(answer) for answer in answers.values()):
+        return []
+    found = saved.differences(answers["running"], answers["saved"]) or set()
+    return [name for name in declared if name in found]
+
+
+def save(session: Session, declared: Collection[str]) -> None:
+    """Save what runs, and look whether it is saved."""
+    try:
+        session.tell(session.driver.save)
+    except (LostError, _RejectedError) as error:
+        raise ClusterwrightError(f"{session.name}: {error}. All is as declared, but it is not saved, and a restart would lose it: type "
+                                 f"{_typed(session.driver.save)}", commands=session.typed) from None
+    left = unsaved(session, declared)
+    if left:
+        raise ClusterwrightError(f"{session.name}: {_typed(session.driver.save)} was accepted, but what is saved still differs in "
+                                 f"{_some(left)}: look at its flash, and whether it starts with another file", commands=session.typed)
+
+
 def change_commands(driver: Driver, plan: Plan, answers: Mapping[str, str], name: str = "clusterwright") -> list[str]:
     """All that `apply` would type, in order."""
     steps = driver.commands(plan.steps, plan.before, answers)
@@ -157,13 +187,12 @@ class _Change:
         try:
             steps = self.driver.commands(self.plan.steps, self.plan.before, self.answers)
             self._tell(safety.begin)
-            if not self.candidate:
-                self._nobody_else()
-                self.acting = True
-            self._configure(steps)
             if self.candidate:
+                self._configure(steps)
                 self._nobody_else()
                 self.acting = True
+            else:
+                self._configure(steps, act=True)
             self._tell(safety.activate)
             seen = self._read_back()
             self._tell(safety.confirm)
@@ -181,10 +210,13 @@ class _Change:
     def _tell(self, commands: Sequence[str]) -> None:
         self.session.tell(_named(commands, self.name))
 
-    def _configure(self, steps: Sequence[str]) -> None:
-        """Into configuration mode, what is to be done there, and out of it."""
+    def _configure(self, steps: Sequence[str], *, act: bool = False) -> None:
+        """Into configuration mode, what is to be done there, and out of it. `act`: it acts at once, and the last look comes before it."""
         self.inside = True
         self._tell(self.driver.enter)
+        if act:
+            self._nobody_else()
+            self.acting = True
         self.session.tell(steps)
         self._tell(self.driver.leave)
         self.inside = False
@@ -285,8 +317,9 @@ class _Change:
     def _lost(self, why: str) -> ClusterwrightError:
         if self.saving:
             save = _named(self.driver.save, self.name)
-            return self._error(f"{why}. All is as declared and was read back, but it may not be saved: log in and type {_typed(save)}",
-                               changed=True)
+            again = "run this again, which saves it, or " if self.driver.saved else ""
+            return self._error(f"{why}. All is as declared and was read back, but it may not be saved: {again}log in and type "
+                               f"{_typed(save)}", changed=True)
         if not self.acting:
             left = _named(self.driver.safety.abandon, self.name) if self.candidate else []
             rest = f"; a candidate without effect may be left, which {_typed(left)} removes" if left else ""

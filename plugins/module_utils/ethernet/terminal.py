@@ -135,6 +135,7 @@ class NetmikoTerminal:
 
     def _plain(self, text: str) -> str:
         """Without colours, and with one way to end a line."""
+        text = re.sub(r"\x1b\[\?2004[hl]\r?", "", text)     # bash 5.1 brackets what is typed; its \r ends no line
         return re.sub(r"\r+\n|\r", "\n", self._connection.strip_ansi_escape_codes(text))
 
     def close(self) -> None:

@@ -49,6 +49,7 @@ def switches(cluster: Cluster) -> dict[str, SwitchIntent]:
         "vlans": [VlanIntent(id=vlan, name=names[vlan][:NAME_LENGTH]) for vlan in sorted(vlans[switch.name])],
         "ports": list(ports[switch.name].values()),
         "owned": [list(span) for span in owned],
+        "management": next(iter(own_vlans(cluster, switch)), None),
     } for switch in cluster.switches}
 
 
@@ -100,11 +101,15 @@ def needs(cluster: Cluster, ports: dict[str, dict[str, PortIntent]]) -> dict[str
     """The VLANs that each switch, and the core, has a use for: of its nodes, of its own address, of the gateways."""
     found = {switch.name: {vlan for port in ports[switch.name].values() for vlan in _of_port(port)} for switch in cluster.switches}
     found[CORE] = {network.vlan for network in cluster.networks.values() if network.vlan and network.gateway}
-    subnets = [(network.subnet, network.vlan) for network in cluster.networks.values() if network.vlan]
     for switch in cluster.switches:     # else `exact` could take the VLAN that the switch is managed through
-        address = IPv4Address(switch.address)
-        found[switch.name] |= {vlan for subnet, vlan in subnets if address in subnet}
+        found[switch.name].update(own_vlans(cluster, switch))
     return found
+
+
+def own_vlans(cluster: Cluster, switch: Switch) -> list[int]:
+    """The VLAN of the network that the switch's own address is in, if there is one."""
+    address = IPv4Address(switch.address)
+    return [network.vlan for network in cluster.networks.values() if network.vlan and address in network.subnet]
 
 
 def _of_port(port: PortIntent) -> list[int]:
@@ -195,11 +200,11 @@ def cables(cluster: Cluster, switch: str) -> list[dict[str, str | None]]:
             group, position = group_of.get(cable.node, (None, 0))
             interface = group.interfaces.get(cable.interface) if group else None
             mac = interface.macs.get(position) if interface else None
-            found.append({"port": cable.port, "node": cable.node, "interface": cable.interface, "mac": mac})
+            found.append({"switch": switch, "port": cable.port, "node": cable.node, "interface": cable.interface, "mac": mac})
         if cable.node == switch:
-            found.append({"port": cable.interface, "node": cable.switch, "interface": cable.port, "mac": None})
+            found.append({"switch": switch, "port": cable.interface, "node": cable.switch, "interface": cable.port, "mac": None})
     for pair in mlag_pairs(cluster):
         for one, other in (pair, pair[::-1]):
             if one.name == switch:
-                found.append({"port": one.mlag, "node": other.name, "interface": other.mlag, "mac": None})
+                found.append({"switch": switch, "port": one.mlag, "node": other.name, "interface": other.mlag, "mac": None})
     return found

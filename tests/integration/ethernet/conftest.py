@@ -78,8 +78,7 @@ class Leaf:
 
     def __init__(self, fabric, name, platform, ports=8):
         self.switch = fabric.switch(name, platform=platform, ports=ports)
-        key = fabric._key.export_public_key().decode().split()[:2]
-        self.switch.known_host = f"[{self.switch.host}]:{self.switch.port} {' '.join(key)}"
+        self.switch.known_host = f"[{self.switch.host}]:{self.switch.port} {fabric.host_key}"
         self.name, self.platform, self.expected = name, platform, EXPECTED[platform]
         self.names = self.switch.dialect.port_names(ports)
         self.saves = self.switch.saves

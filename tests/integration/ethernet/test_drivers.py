@@ -22,8 +22,9 @@ from ansible_collections.clusterwright.hpc.tests.simulators.switch import Fabric
 from ansible_collections.clusterwright.hpc.tests.simulators.switch.dialects import DIALECTS
 
 DRIVERS = "ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.drivers"
-PLATFORMS = ("nxos", "comware", "onyx", "os10", "sonic", "cumulus_nvue", "cumulus_ifupdown2", "cumulus_nclu")
-LAGS = {"nxos": "port-channel10", "comware": "Bridge-Aggregation10", "onyx": "Po10", "os10": "port-channel10", "sonic": "PortChannel10",
+PLATFORMS = ("eos", "nxos", "comware", "onyx", "os10", "sonic", "cumulus_nvue", "cumulus_ifupdown2", "cumulus_nclu")
+LAGS = {"eos": "Port-Channel10", "nxos": "port-channel10", "comware": "Bridge-Aggregation10", "onyx": "Po10",
+        "os10": "port-channel10", "sonic": "PortChannel10",
         "cumulus_nvue": "bond10", "cumulus_ifupdown2": "bond10", "cumulus_nclu": "bond10"}
 CARRY_WHAT_IS_NOT_THERE = ("nxos", "comware", "cumulus")
 NO_VLAN = {"sonic": 1}      # what stands for "no untagged VLAN" where that is not None
@@ -34,6 +35,7 @@ class Session:
 
     def __init__(self, switch, driver):
         self.driver = driver
+        self.changes = 0
         connection = ConnectHandler(**switch.netmiko())
         if driver.device_type not in ("linux", "hp_comware"):
             connection.enable()
@@ -48,7 +50,8 @@ class Session:
     def do(self, lines):
         """Send lines in configuration mode, as a change that is confirmed and saved."""
         safety = self.driver.safety
-        words = {"name": "clusterwright-test", "minutes": "5"}
+        self.changes += 1
+        words = {"name": f"clusterwright-test{self.changes}", "minutes": "5"}
         for line in [*safety.begin, *self.driver.enter, *lines, *self.driver.leave, *safety.activate, *safety.confirm, *self.driver.save]:
             sent = line if line in lines else line.format(**words)
             answer = self.say(sent)
@@ -151,6 +154,7 @@ def test_a_trunk_of_a_list_without_end(platform, switch):
 
 
 BAD = {
+    "eos": ("vlan 5000", "interface Ethernet99", "switchport acess vlan 5", "vlann 5"),
     "nxos": ("vlan 5000", "vlan 4000", "interface Ethernet9/9", "switchport acess vlan 5", "vlan", "no checkpoint nobody"),
     "comware": ("vlan 5000", "interface Ten-GigabitEthernet9/9/9", "undo vlan 1", "undo vlan", "switchport"),
     "onyx": ("vlan 5000", "interface ethernet 9/9", "no vlan 1", "vlann 5"),

@@ -40,8 +40,7 @@ class Site:
             (path / folder).mkdir()
         for leaf in self.leaves:
             (path / "host_vars" / f"{leaf.name}.yml").write_text(f"ansible_port: {leaf.port}\n")
-        key = " ".join(fabric._key.export_public_key().decode().split()[:2])
-        (path / "known_hosts").write_text("".join(f"[{leaf.host}]:{leaf.port} {key}\n" for leaf in self.leaves))
+        (path / "known_hosts").write_text("".join(f"[{leaf.host}]:{leaf.port} {fabric.host_key}\n" for leaf in self.leaves))
         (path / "group_vars" / "switches.yml").write_text(
             "ansible_user: admin\nansible_password: simulated\nethernet_fabric_timeout: 5\n"
             f"ethernet_fabric_known_hosts: {path}/known_hosts\n")
@@ -90,11 +89,27 @@ def test_a_site_from_check_to_second_run(site):
     assert status == 0 and "changed=1" not in output
 
 
-def test_crossed_cables_are_named(site):
-    leaf = site.leaves[1]
-    leaf.neighbours.extend(Neighbour(f"Ethernet{port}", f"cn{node}.lab.example", "eth0") for port, node in ((1, 5), (2, 8), (3, 7), (4, 6)))
-    status, output = site.run("cabling", "--limit", "leaf2")
-    assert status == 2 and "cn6 and cn8 are swapped on leaf2: Ethernet2 has cn8 eth0, Ethernet4 has cn6 eth0" in " ".join(output.split())
+def hears(site, number, *nodes):
+    """What a leaf hears at its first ports."""
+    leaf = site.leaves[number]
+    leaf.neighbours = [Neighbour(f"{PREFIX[leaf.platform]}{port}", f"cn{node}.lab.example", "eth0") for port, node in enumerate(nodes, 1)]
+
+
+def test_crossed_cables_are_named_on_a_switch_and_between_two(site):
+    hears(site, 0, 1, 10, 3, 4)
+    hears(site, 1, 5, 8, 7, 6)
+    hears(site, 2, 9, 2, 11, 12)
+    status, output = site.run("cabling", "--limit", "leaf1,leaf2,leaf3")
+    said = " ".join(output.split())
+    assert status == 2 and "cn6 and cn8 are swapped on leaf2: Ethernet2 has cn8 eth0, Ethernet4 has cn6 eth0" in said
+    assert "cn2 (leaf1 Ethernet1/2) and cn10 (leaf3 Ethernet1/2) are swapped: each is at the other's port" in said
+    assert "should be there" not in said and [leaf.sessions for leaf in site.leaves] == [1, 1, 1, 0, 0, 0]
+
+    hears(site, 0, 1, 2, 3, 4)
+    site.leaves[2].faults.silent = True     # the others are compared, and it is named
+    status, output = site.run("cabling", "--limit", "leaf1,leaf3", "-e", "ethernet_fabric_timeout=1")
+    assert status == 2 and "takes the connection but says nothing within 1 s" in output and "swapped" not in output
+    assert "leaf1                      : ok=2" in output
 
 
 def test_forty_switches_of_which_one_is_silent(fabric, tmp_path):

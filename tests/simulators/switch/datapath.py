@@ -120,10 +120,7 @@ class Datapath:
 
     def host(self, name: str, switch: Switch, port: str, address: str, vlan: int | None = None) -> None:
         """A host with an address (`10.0.0.1/24`) at a port; with `vlan` it sends and wants tagged frames."""
-        number, bridge = next(self._numbers), self._bridge(switch)
-        self._run(f"ip netns add {name} && ip link add v{number} type veth peer name eth0 netns {name} && ip link set v{number} up && "
-                  f"ip -n {name} link set lo up && ip -n {name} link set eth0 up && ip -n {name} address add {address} dev eth0")
-        self._hosts[name] = address.partition("/")[0]
+        number, bridge = self._host(name, address), self._bridge(switch)
         if vlan is None:
             self._run(f"ovs-vsctl add-port {bridge} v{number} {NOTHING}")
             self._plug(switch, port, f"v{number}")
@@ -131,6 +128,23 @@ class Datapath:
             self._run(f"ovs-vsctl add-br h{number} -- set bridge h{number} datapath_type=netdev fail_mode=standalone -- "
                       f"add-port h{number} v{number} tag={vlan}")
             self._plug(switch, port, self._patch(f"h{number}", bridge)[1])
+
+    def cable(self, interface: str, **hosts: tuple[str, int | None]) -> None:
+        """Hosts at the other end of an interface of this machine, which moves in here: the address of each, and the VLAN that it tags."""
+        bridge = f"h{next(self._numbers)}"
+        subprocess.run(["ip", "link", "set", interface, "netns", str(self._holder.pid)], check=True)
+        self._run(f"ip link set {interface} up && ovs-vsctl add-br {bridge} -- set bridge {bridge} datapath_type=netdev "
+                  f"fail_mode=standalone -- add-port {bridge} {interface}")
+        for name, (address, vlan) in hosts.items():
+            self._run(f"ovs-vsctl add-port {bridge} v{self._host(name, address)}" + (f" tag={vlan}" if vlan else ""))
+
+    def _host(self, name: str, address: str) -> int:
+        """A namespace with an address; v and this number is the other end of its wire."""
+        number = next(self._numbers)
+        self._run(f"ip netns add {name} && ip link add v{number} type veth peer name eth0 netns {name} && ip link set v{number} up && "
+                  f"ip -n {name} link set lo up && ip -n {name} link set eth0 up && ip -n {name} address add {address} dev eth0")
+        self._hosts[name] = address.partition("/")[0]
+        return number
 
     def link(self, one: Switch, port: str, other: Switch, other_port: str) -> None:
         """A cable between two switches."""

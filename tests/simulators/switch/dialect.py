@@ -60,6 +60,7 @@ class Dialect:
     page: ClassVar[int] = 24                            # lines; 0 for no paging
     more: ClassVar[str] = "--More--"
     helps: ClassVar[bool] = True                        # `?` lists what may come next
+    brackets: ClassVar[bool] = False                    # brackets what is typed, as bash 5.1 does
     comment: ClassVar[str] = "!"                        # a line that starts so is passed over
     grammars: ClassVar[dict[str, Node]] = {}
     low: ClassVar[int] = 1

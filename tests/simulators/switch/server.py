@@ -136,9 +136,10 @@ class Terminal:
         """The interactive session."""
         self._write(self.dialect.banner())
         while not self.dialect.closed:
-            line = await self._line(self.dialect.prompt())
+            line = await self._line(("\x1b[?2004h" if self.dialect.brackets else "") + self.dialect.prompt())
             if line is None:
                 break
+            self.process.stdout.write("\x1b[?2004l\r" if self.dialect.brackets else "")
             answer = await self._obey(line) if line.strip() else self.dialect.empty()
             while isinstance(answer, Ask):
                 reply = await self._line(answer.prompt, answer.hidden)

@@ -51,6 +51,7 @@ class Language(Dialect):
     netmiko = "linux"
     page: ClassVar[int] = 0
     helps: ClassVar[bool] = False
+    brackets: ClassVar[bool] = True
     comment: ClassVar[str] = "#"
     home: ClassVar[str] = "~"
     greeting: ClassVar[str] = "A simulated switch."

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet import cabling, terminal
-from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet import session as sessions
+from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet import cabling
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.driver import Learned, Neighbour
-from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import Port, State
 from ansible_collections.clusterwright.hpc.plugins.modules import cabling_check
 
-CABLES = [{"port": f"Ethernet{number}", "node": f"cn00{number}", "interface": "eth0", "mac": f"02:00:00:00:00:0{number}"}
-          for number in range(1, 6)]
-LINK = {"port": "Port-Channel1", "node": "leaf2", "interface": "Port-Channel1", "mac": None}
-STATE = State({1: ""}, {name: Port(name) for name in (*(f"Ethernet{number}" for number in range(1, 9)), "Port-Channel1")})
+
+def rows(switch, first):
+    """Cables of a switch's first five ports."""
+    return [{"switch": switch, "port": f"Ethernet{number}", "node": f"cn{first + number:03}", "interface": "eth0",
+             "mac": f"02:00:00:00:00:{first + number:02}"} for number in range(1, 6)]
+
+
+CABLES = rows("leaf1", 0)
+LINK = {"switch": "leaf1", "port": "Port-Channel1", "node": "leaf2", "interface": "Port-Channel1", "mac": None}
+PORTS = dict.fromkeys([*(f"Ethernet{number}" for number in range(1, 9)), "Port-Channel1"])
 
 
 def lldp(port, system, remote_port="eth0", remote_id=""):
@@ -24,8 +28,14 @@ def right(*besides):
     return [lldp(number, f"cn00{number}") for number in range(1, 6) if number not in besides]
 
 
-def compare(neighbours=(), macs=(), cables=CABLES, state=STATE):
-    return [(finding["kind"], finding["text"]) for finding in cabling.compare("leaf1", cables, neighbours, macs, state)]
+def compare(neighbours=(), macs=(), cables=CABLES, ports=PORTS):
+    """One switch."""
+    return together({"leaf1": (neighbours, macs)}, cables, ports)
+
+
+def together(views, cables, ports=PORTS):
+    views = {switch: cabling.View(ports, *view) for switch, view in views.items()}
+    return [(finding["kind"], finding["text"]) for finding in cabling.compare(cables, views)]
 
 
 def test_all_is_right_by_lldp_with_or_without_domain_or_by_the_mac():
@@ -65,43 +75,65 @@ def test_many_macs_behind_a_port_say_nothing_of_its_cable():
 
 
 def test_a_lag_between_switches_is_seen_at_its_members():
-    state = State({}, {**STATE.ports, "Ethernet8": Port("Ethernet8", "other", None, lag="Port-Channel1")})
-    assert compare([*right(), lldp(8, "leaf2", "Ethernet8")], cables=[*CABLES, LINK], state=state) == []
-    assert compare([*right(), lldp(8, "leaf3", "Ethernet8")], cables=[*CABLES, LINK], state=state)[0][0] == "wrong"
+    ports = {**PORTS, "Ethernet8": "Port-Channel1"}
+    assert compare([*right(), lldp(8, "leaf2", "Ethernet8")], cables=[*CABLES, LINK], ports=ports) == []
+    assert compare([*right(), lldp(8, "leaf3", "Ethernet8")], cables=[*CABLES, LINK], ports=ports)[0][0] == "wrong"
 
 
 def test_a_port_that_the_switch_lacks():
-    state = State({}, {name: port for name, port in STATE.ports.items() if name != "Ethernet4"})
-    assert compare(right(4), state=state) == [("missing", "leaf1 has no port Ethernet4, where cn004 eth0 should be")]
+    ports = {name: lag for name, lag in PORTS.items() if name != "Ethernet4"}
+    assert compare(right(4), ports=ports) == [("missing", "leaf1 has no port Ethernet4, where cn004 eth0 should be")]
 
 
-class Silent:
-    def close(self):
-        """Nothing to end."""
+# --- two switches
+
+BOTH = [*rows("leaf1", 0), *rows("leaf2", 10)]
 
 
-@pytest.fixture
-def leaf(monkeypatch):
-    """A switch that sees what it is told."""
-    def sees(*neighbours):
-        monkeypatch.setattr(terminal, "connect", lambda _access, _driver: Silent())
-        monkeypatch.setattr(sessions, "observe", lambda _session: (STATE, {}))
-        monkeypatch.setattr(sessions, "neighbours", lambda _session: [*neighbours])
-        monkeypatch.setattr(sessions, "macs", lambda _session: [])
-    return sees
+def eleven(*besides):
+    return [lldp(number, f"cn{10 + number:03}") for number in range(1, 6) if number not in besides]
 
 
-OPTIONS = {"name": "leaf1", "platform": "eos", "cables": CABLES, "host": "10.0.0.1", "user": "admin", "password": "hidden"}
+def test_cables_that_are_crossed_between_two_switches_are_one_swap():
+    said = [("swapped", "cn002 (leaf1 Ethernet2) and cn015 (leaf2 Ethernet5) are swapped: each is at the other's port")]
+    assert together({"leaf1": ([*right(2), lldp(2, "cn015")], ()), "leaf2": ([*eleven(5), lldp(5, "cn002")], ())}, BOTH) == said
+    macs = {"leaf1": [Learned("02:00:00:00:00:15", 10, "Ethernet2")], "leaf2": [Learned("02:00:00:00:00:02", 10, "Ethernet5")]}
+    assert together({"leaf1": (right(2), macs["leaf1"]), "leaf2": (eleven(5), macs["leaf2"])}, BOTH) == said
 
 
-def test_the_module_fails_for_what_is_wrong_and_warns_of_what_is_not_seen(call_module, leaf):
-    leaf(*right(4))
-    result = call_module(cabling_check, **OPTIONS)
-    assert (result["changed"], result["checked"]) == (False, {"cables": 5, "right": 4})
+def test_a_node_of_another_switch_that_nobody_has_looked_at():
+    assert together({"leaf1": ([*right(2), lldp(2, "cn015")], ())}, BOTH) == [
+        ("wrong", "leaf1 Ethernet2 has cn015 eth0, whose port is leaf2 Ethernet5; cn002 eth0 should be there")]
+    assert together({"leaf1": (right(2), ()), "leaf2": ([*eleven(), lldp(8, "cn002")], ())}, BOTH) == [
+        ("moved", "cn002 eth0 is at leaf2 Ethernet8, not at leaf1 Ethernet2")]
+
+
+def test_a_node_that_is_seen_over_a_link_is_at_home():
+    """A MAC of leaf2 on leaf1's way there, be the link in the file or not."""
+    macs = [Learned("02:00:00:00:00:15", 10, port) for port in ("Ethernet8", "Port-Channel1")]
+    found = together({"leaf1": (right(), macs), "leaf2": (eleven(), ())}, [*BOTH, LINK])
+    assert [kind for kind, _text in found] == ["unseen"]        # the link itself
+
+
+# --- the module
+
+def facts(*neighbours):
+    return {"leaf1": {"platform": "eos", "ports": [{"name": name, "lag": lag, "mode": "access"} for name, lag in PORTS.items()],
+                      "neighbours": [each._asdict() for each in neighbours], "macs": []}}
+
+
+def test_the_module_fails_for_what_is_wrong_and_warns_of_what_is_not_seen(call_module):
+    short = [{**cable, "port": cable["port"].replace("Ethernet", "Et")} for cable in CABLES]
+    result = call_module(cabling_check, cables=short, facts=facts(*right(4)))
+    assert (result["changed"], result["checked"]) == (False, {"switches": 1, "cables": 5, "right": 4})
     assert "cn004 eth0 is not seen" in result["warnings"][0]
-    leaf(lldp(2, "cn005"), lldp(5, "cn002"), *right(2, 5))
-    result = call_module(cabling_check, **OPTIONS)
-    assert result["failed"] and "cn002 and cn005 are swapped on leaf1" in result["msg"] and result["checked"]["right"] == 3
-    leaf()
+    result = call_module(cabling_check, cables=BOTH, facts=facts(lldp(2, "cn005"), lldp(5, "cn002"), *right(2, 5)))
+    assert result["failed"] and "cn002 and cn005 are swapped on leaf1" in result["msg"]
+    assert result["checked"] == {"switches": 1, "cables": 5, "right": 3}
     more = [{**cable, "port": f"Ethernet{number}"} for number, cable in enumerate(CABLES * 2, 1) if number < 8]
-    assert call_module(cabling_check, **{**OPTIONS, "cables": more})["warnings"][-1] == "leaf1: 2 more cables are not seen"
+    assert call_module(cabling_check, cables=more, facts=facts())["warnings"][-1] == "2 more cables are not seen"
+
+
+def test_facts_that_are_none(call_module):
+    result = call_module(cabling_check, cables=CABLES, facts={"leaf1": {"platform": "eos", "ports": []}})
+    assert result["failed"] and result["msg"].startswith("leaf1: its facts lack neighbours, macs")

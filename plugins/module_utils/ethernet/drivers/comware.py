@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.driver import About, Driver, Learned, Neighbour, Safety
-from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import MakeVlan, Port, RemoveVlan, SetPort, State, Step
+from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.drivers.switchport import attributes, typed
+from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import Port, SetPort, State, Step
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.vlans import chunks, expand, full_name, mac, one, other_end
 
 FRAME = 22      # Ethernet header 14, tag 4, checksum 4
@@ -45,6 +46,7 @@ class Comware:
     safety = Safety(begin=("system-view", "configuration commit delay {minutes}", "return"),
                     confirm=("system-view", "configuration commit", "return"), timer=True)
     save: tuple[str, ...] = ("save force",)
+    saved: Mapping[str, str] = {"running": "display current-configuration", "saved": "display saved-configuration"}
     name_limit = 32
 
     def parse(self, answers: Mapping[str, str]) -> State:
@@ -77,16 +79,7 @@ class Comware:
         return [entry for entry in named if _PORT.fullmatch(entry.port)]
 
     def commands(self, steps: Sequence[Step], state: State, answers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
-        lines: list[str] = []
-        for step in steps:
-            if isinstance(step, MakeVlan):
-                lines += [f"vlan {step.id}", *([f"name {step.name}"] if step.name else []), "quit"]
-            elif isinstance(step, RemoveVlan):
-                lines.append(f"undo vlan {step.id}")
-            else:
-                inner = list(_set_port(step))
-                lines += [f"interface {step.after.name}", *inner, "quit"] if inner else []
-        return lines
+        return typed(steps, _set_port, remove="undo vlan {}", leave="quit")
 
     def mtu(self, payload: int) -> int:
         return max(payload, 1536 - FRAME)       # 1536 is the least that a port takes
@@ -97,10 +90,7 @@ class Comware:
 
 def _set_port(step: SetPort) -> Iterator[str]:
     before, after = step.before, step.after
-    if after.description != before.description:
-        yield f"description {after.description}" if after.description else "undo description"
-    if after.mtu != before.mtu and after.mtu is not None:
-        yield f"jumboframe enable {after.mtu + FRAME}"
+    yield from attributes(before, after, no="undo description", mtu="jumboframe enable {}", headers=FRAME)
     if before.mode == "other" != after.mode:
         yield "port link-type access"       # a hybrid port becomes a trunk by this way only
     if after.mode == "access":

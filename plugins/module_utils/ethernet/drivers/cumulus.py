@@ -107,6 +107,7 @@ class Cumulus:
     mac_reads: Mapping[str, str] = {"macs": "sudo -n bridge -j fdb show"}
     enter: tuple[str, ...] = ()
     leave: tuple[str, ...] = ()
+    saved: Mapping[str, str] = {}       # the file is what is saved; NVUE has no command that shows what it would start with
     name_limit = 0
 
     def about(self, answers: Mapping[str, str]) -> About:

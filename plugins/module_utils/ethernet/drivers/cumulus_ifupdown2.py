@@ -4,19 +4,21 @@
 """Cumulus Linux, and any Linux with ifupdown2, whose bridge is configured in /etc/network/interfaces.
 
 The configuration is the file: stanzas are replaced in it from its end to its beginning, so that line numbers hold. `ifreload` makes it the
-running state; a systemd timer puts the old file back unless the change is confirmed. The VLANs of a port are those that the kernel has:
+running state; a systemd timer puts the old file back unless the change is confirmed. VLANs and MTU of a port are those that the kernel has:
 where somebody has changed them by hand, the file says nothing of it, and `ifreload` alone puts them right.
+
+`ifreload` says what it could not do in warnings, and ends with status 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.driver import Driver, Safety
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.drivers import cumulus
-from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.drivers.interfaces import FILE, READS, Stanza, edited, read
+from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.drivers.interfaces import FILE, File, Stanza, edited
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import (
     ALL_VLANS,
     MakeVlan,
@@ -33,10 +35,12 @@ _OWN = ("bridge-access", "bridge-pvid", "bridge-vids", "bridge-allow-untagged")
 
 class Ifupdown2(cumulus.Cumulus):
     platform = "cumulus_ifupdown2"
-    reads: Mapping[str, str] = {**READS, "running": "bridge -j vlan show"}
+    # /sbin is not everywhere in the PATH of a user, but always in that of sudo.
+    reads: Mapping[str, str] = {"config": f"cat {FILE}", "links": "ip -j link show", "running": "sudo -n bridge -j vlan show"}
+    # Where brctl is not installed, `ifreload` says so each time; it works with netlink as well.
     rejections: tuple[str, ...] = (
-        r"(?mi:^(?:error|warning): )", r"(?m:^sudo: )", r"(?m:^sed: )", r"(?m:^cp: )", r": command not found", r"(?i:permission denied)",
-        r"(?m:^Failed to )", r"No such file or directory")
+        r"(?mi:^(?:error|warning): (?!\S*brctl: missing))", r"(?m:^sudo: )", r"(?m:^sed: )", r"(?m:^cp: )", r": command not found",
+        r"(?i:permission denied)", r"(?m:^Failed to )", r"No such file or directory")
     safety = Safety(
         begin=(f"sudo -n cp -a {FILE} {FILE}.{{name}}",
                f"sudo -n systemd-run --quiet --unit={{name}} --on-active={{minutes}}m "
@@ -47,16 +51,18 @@ class Ifupdown2(cumulus.Cumulus):
     save: tuple[str, ...] = ()      # what is in the file is there after a start
 
     def parse(self, answers: Mapping[str, str]) -> State:
-        bridge = read(answers).bridge
+        links = _links(answers)
+        bridge = _file(answers, links).bridge
         state = bridge.state()
         said = cumulus.load(answers["running"])
         pairs = said.items() if isinstance(said, dict) else ((entry["ifname"], entry["vlans"]) for entry in said)    # iproute2 before 5
         running = {name: _carried(vlans) for name, vlans in pairs}
-        return State(state.vlans, {name: _as_it_runs(port, bridge.vlans, *running.get(name, (None, frozenset())))
-                                   for name, port in state.ports.items()})
+        return State(state.vlans, {
+            name: replace(_as_it_runs(port, bridge.vlans, *running.get(name, (None, frozenset()))), mtu=links.get(name, port.mtu))
+            for name, port in state.ports.items()})
 
     def commands(self, steps: Sequence[Step], state: State, answers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
-        file = read(answers)
+        file = _file(answers, _links(answers))
         if file.main is None:
             raise ValueError(f"{FILE} has no bridge with 'bridge-vlan-aware yes': make one before its VLANs are managed")
         vlans, members = set(file.bridge.vlans), list(file.main.words("bridge-ports"))
@@ -84,6 +90,15 @@ class Ifupdown2(cumulus.Cumulus):
         return [*edits_, "sudo -n ifreload -a -s", "sudo -n ifreload -a"]       # the first one only looks
 
 
+def _links(answers: Mapping[str, str]) -> dict[str, int]:
+    """The MTU of each of the kernel's network devices."""
+    return {each["ifname"]: each["mtu"] for each in cumulus.load(answers["links"] or "[]")}
+
+
+def _file(answers: Mapping[str, str], links: Iterable[str]) -> File:
+    return File(answers["config"], cumulus.fronts(" ".join(links)))
+
+
 def _carried(vlans: Sequence[Mapping[str, Any]]) -> tuple[int | None, frozenset[int]]:
     """Untagged VLAN and tagged ones of a bridge's port."""
     spans = [(each["vlan"], each.get("vlanEnd", each["vlan"])) for each in vlans]
@@ -107,7 +122,7 @@ def _written(stanza: Stanza | None, before: Port, after: Port) -> list[str]:
     edits: dict[str, str] = {}
     if after.description != before.description:
         edits["alias"] = after.description
-    if after.mtu != before.mtu and after.mtu is not None:
+    if after.mtu is not None and (after.mtu != before.mtu or stanza is None):     # a port of its own default keeps what it has
         edits["mtu"] = str(after.mtu)
     if after.mode != "other" and not cumulus.same_vlans(before, after):
         edits.update(dict.fromkeys(_OWN, ""))

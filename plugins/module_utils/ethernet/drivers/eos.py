@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.driver import About, Driver, Learned, Neighbour, Safety
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.drivers import switchport
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import Port, State, Step
-from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.vlans import expand, full_name, mac
+from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.vlans import expand, full_name, mac, other_end
 
 MTU = 9214
 _KINDS = {"e": "Ethernet", "et": "Ethernet", "eth": "Ethernet", "ethernet": "Ethernet",
@@ -32,15 +32,16 @@ class Eos:
     about_reads: Mapping[str, str] = {"version": "show version | json"}
     lldp_reads: Mapping[str, str] = {"lldp": "show lldp neighbors detail | json"}
     mac_reads: Mapping[str, str] = {"macs": "show mac address-table | json"}
-    # A line that begins with ! is a remark, one that begins with % is a refusal.
+    # A line that begins with ! is a remark, one that begins with % is a refusal, unless it says that it warns.
     rejections: tuple[str, ...] = (
-        r"(?m:^\s*% ?\S)", r"(?i:maximum number of pending sessions)", r"(?i:(?:cannot|failed to|unable to) commit)")
+        r"(?m:^\s*% ?(?!Warning)\S)", r"(?i:maximum number of pending sessions)", r"(?i:(?:cannot|failed to|unable to) commit)")
     enter: tuple[str, ...] = ("configure session {name}",)
     leave: tuple[str, ...] = ("end",)
     safety = Safety(
         activate=("configure session {name}", "commit timer 00:{minutes:02}:00"), confirm=("configure session {name} commit",),
         abandon=("configure session {name} abort",), timer=True)
     save: tuple[str, ...] = ("write memory",)
+    saved: Mapping[str, str] = {"running": "show running-config", "saved": "show startup-config"}
     name_limit = 32
 
     def parse(self, answers: Mapping[str, str]) -> State:
@@ -97,7 +98,8 @@ def _port(name: str, status: Mapping[str, Any], switched: Mapping[str, Any]) -> 
 def _neighbour(name: str, said: Mapping[str, Any]) -> Neighbour:
     port = said.get("neighborInterfaceInfo", {})
     identity = port.get("interfaceId_v2") or port.get("interfaceId", "").strip('"')
-    return Neighbour(name, said.get("systemName", ""), identity, mac(identity) or mac(said.get("chassisId", "")))
+    return Neighbour(name, said.get("systemName", ""), *other_end(
+        identity, port.get("interfaceDescription", ""), said.get("chassisId", "")))
 
 
 DRIVER: Driver = Eos()

@@ -41,6 +41,7 @@ class Nxos:
     safety = Safety(begin=("checkpoint {name}",), confirm=("no checkpoint {name}",),
                     abandon=("rollback running-config checkpoint {name} atomic", "no checkpoint {name}"))
     save: tuple[str, ...] = ("copy running-config startup-config",)
+    saved: Mapping[str, str] = {"running": "show running-config", "saved": "show startup-config"}
     name_limit = 32
 
     def parse(self, answers: Mapping[str, str]) -> State:

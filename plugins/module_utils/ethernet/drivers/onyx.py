@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.driver import About, Driver, Learned, Neighbour, Safety
-from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import MakeVlan, Port, RemoveVlan, SetPort, State, Step
+from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.drivers.switchport import attributes, typed
+from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import Port, SetPort, State, Step
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.vlans import expand, full_name, items, mac, one, other_end
 
 _TYPES = {"Eth": "ethernet ", "Po": "port-channel ", "Mpo": "mlag-port-channel "}
@@ -39,6 +40,7 @@ class Onyx:
     leave: tuple[str, ...] = ("exit",)
     safety = Safety()
     save: tuple[str, ...] = ("configure terminal", "configuration write", "exit")
+    saved: Mapping[str, str] = {}       # the saved configuration is a database that no command shows
     name_limit = 40
 
     def parse(self, answers: Mapping[str, str]) -> State:
@@ -66,17 +68,7 @@ class Onyx:
         return [Learned(mac(line[2]), int(line[1]), line[3]) for line in lines if line and _PORT.fullmatch(line[3])]
 
     def commands(self, steps: Sequence[Step], state: State, answers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
-        lines: list[str] = []
-        for step in steps:
-            if isinstance(step, MakeVlan):
-                lines += [f"vlan {step.id}", *([f'name "{step.name}"'] if step.name else []), "exit"]
-            elif isinstance(step, RemoveVlan):
-                lines.append(f"no vlan {step.id}")
-            else:
-                inner = list(_set_port(step))
-                kind, number = re.split(r"(?<=[a-z])(?=[0-9])", step.after.name, maxsplit=1)
-                lines += [f"interface {_TYPES[kind]}{number}", *inner, "exit"] if inner else []
-        return lines
+        return typed(steps, _set_port, name='name "{}"', interface=_interface)
 
     def mtu(self, payload: int) -> int:
         return payload
@@ -85,12 +77,14 @@ class Onyx:
         return full_name(name, _KINDS)
 
 
+def _interface(name: str) -> str:
+    kind, number = re.split(r"(?<=[a-z])(?=[0-9])", name, maxsplit=1)
+    return f"interface {_TYPES[kind]}{number}"
+
+
 def _set_port(step: SetPort) -> Iterator[str]:
     before, after = step.before, step.after
-    if after.description != before.description:
-        yield f'description "{after.description}"' if after.description else "no description"
-    if after.mtu != before.mtu and after.mtu is not None:
-        yield f"mtu {after.mtu} force"
+    yield from attributes(before, after, description='description "{}"', mtu="mtu {} force")
     was, mode = _mode(before), _mode(after)
     if mode == "other":
         return

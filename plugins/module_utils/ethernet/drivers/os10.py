@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.driver import About, Driver, Learned, Neighbour, Safety
-from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.drivers.switchport import sections, value
-from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import MakeVlan, Port, RemoveVlan, SetPort, State, Step
+from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.drivers.switchport import attributes, sections, typed, value
+from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import Port, SetPort, State, Step
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.vlans import chunks, expand, full_name, mac, one, other_end
 
 HEADERS = 32
@@ -35,6 +35,7 @@ class Os10:
     leave: tuple[str, ...] = ("end",)
     safety = Safety(begin=("start transaction",), activate=("commit",), abandon=("discard",))
     save: tuple[str, ...] = ("copy running-configuration startup-configuration",)
+    saved: Mapping[str, str] = {"running": "show running-configuration", "saved": "show startup-configuration"}
     name_limit = 240
 
     def parse(self, answers: Mapping[str, str]) -> State:
@@ -69,16 +70,7 @@ class Os10:
         return [Learned(mac(line[2]), int(line[1]), line[3]) for line in lines if line and _PORT.fullmatch(line[3])]
 
     def commands(self, steps: Sequence[Step], state: State, answers: Mapping[str, str]) -> list[str]:  # noqa: ARG002
-        lines: list[str] = []
-        for step in steps:
-            if isinstance(step, MakeVlan):
-                lines += [f"interface vlan {step.id}", *([f'description "{step.name}"'] if step.name else []), "exit"]
-            elif isinstance(step, RemoveVlan):
-                lines.append(f"no interface vlan {step.id}")
-            else:
-                inner = list(_set_port(step))
-                lines += [f"interface {step.after.name}", *inner, "exit"] if inner else []
-        return lines
+        return typed(steps, _set_port, vlan="interface vlan {}", name='description "{}"', remove="no interface vlan {}")
 
     def mtu(self, payload: int) -> int:
         return payload
@@ -89,10 +81,7 @@ class Os10:
 
 def _set_port(step: SetPort) -> Iterator[str]:
     before, after = step.before, step.after
-    if after.description != before.description:
-        yield f'description "{after.description}"' if after.description else "no description"
-    if after.mtu != before.mtu and after.mtu is not None:
-        yield f"mtu {after.mtu + HEADERS}"
+    yield from attributes(before, after, description='description "{}"', headers=HEADERS)
     if after.mode == "other":
         return
     was = before if before.mode == "trunk" else Port(after.name, "access", before.untagged)     # only a trunk has a list

@@ -46,6 +46,7 @@ class Sonic:
         abandon=("sudo -n config rollback {name}", "sudo -n systemctl stop {name}.timer", "sudo -n config delete-checkpoint {name}"),
         timer=True)
     save: tuple[str, ...] = ("sudo -n config save -y",)
+    saved: Mapping[str, str] = {"running": "show runningconfiguration all", "saved": "sudo -n cat /etc/sonic/config_db.json"}
     name_limit = 0
 
     def parse(self, answers: Mapping[str, str]) -> State:

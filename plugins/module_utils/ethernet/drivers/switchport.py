@@ -1,44 +1,53 @@
 # Copyright: (c) 2026, The clusterwright developers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The `switchport` commands that EOS and NX-OS have in common, and running configurations that are made of indented sections.
+"""Command lines of Cisco's kind: steps on all of them, the `switchport` commands that EOS and NX-OS have in common, and configurations that
+are made of indented sections.
 
-On both a trunk passes untagged frames only where its native VLAN is in its list: `untagged` None is a native VLAN that is not.
+On EOS and NX-OS a trunk passes untagged frames only where its native VLAN is in its list: `untagged` None is a native VLAN that is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import MakeVlan, Port, RemoveVlan, SetPort, Step
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.vlans import chunks, ranges
 
 
-def commands(steps: Sequence[Step], mtu: str = "mtu {mtu}", routed: str = "switchport") -> list[str]:
-    """Each step as a person would type it, in configuration mode: neighbouring ports to which the same happens at once, as a range.
-    `routed` makes a routed port a switched one.
+def typed(steps: Sequence[Step], port: Callable[[SetPort], Iterable[str]], *, vlan: str = "vlan {}", name: str = "name {}",
+          remove: str = "no vlan {}", leave: str = "exit", interface: Callable[[str], str] = "interface {}".format,
+          together: Callable[[list[str]], list[str]] = list) -> list[str]:
+    """Each step as a person would type it, in configuration mode. `port` says what is typed for a port; neighbouring ports to which the
+    same happens are entered `together`, if the platform has ranges.
     """
     lines: list[str] = []
-    alike: tuple[list[str], list[str]] = ([], [])       # names of ports, and what is typed for each of them
+    names: list[str] = []       # of ports that wait
+    same: list[str] = []        # what is typed for each of them
     for step in [*steps, None]:
-        inner = _port(step, mtu, routed) if isinstance(step, SetPort) else []
-        if alike[0] and inner != alike[1]:
-            for ports in ranges(alike[0]):
-                lines += [f"interface {ports}", *alike[1], "exit"]
-            alike = ([], [])
+        inner = list(port(step)) if isinstance(step, SetPort) else []
+        if names and inner != same:
+            for ports in together(names):
+                lines += [interface(ports), *same, leave]
+            names = []
         if isinstance(step, SetPort) and inner:
-            alike = ([*alike[0], step.after.name], inner)
+            names, same = [*names, step.after.name], inner
         elif isinstance(step, MakeVlan):
-            lines += [f"vlan {step.id}", *([f"name {step.name}"] if step.name else []), "exit"]
+            lines += [vlan.format(step.id), *([name.format(step.name)] if step.name else []), leave]
         elif isinstance(step, RemoveVlan):
-            lines.append(f"no vlan {step.id}")
+            lines.append(remove.format(step.id))
     return lines
 
 
-def _port(step: SetPort, mtu: str, routed: str) -> list[str]:
+def commands(steps: Sequence[Step]) -> list[str]:
+    """Steps on EOS and NX-OS."""
+    return typed(steps, _port, together=ranges)
+
+
+def _port(step: SetPort) -> list[str]:
     before, after = step.before, step.after
-    lines = [routed] if before.mode == "other" != after.mode else []
-    lines += attributes(before, after, mtu)
+    lines = ["switchport"] if before.mode == "other" != after.mode else []      # a routed port becomes a switched one
+    lines += attributes(before, after)
     if after.mode == "access" and (before.mode, before.untagged) != ("access", after.untagged):
         lines.append(f"switchport access vlan {after.untagged}")
     if after.mode == "trunk":
@@ -48,13 +57,14 @@ def _port(step: SetPort, mtu: str, routed: str) -> list[str]:
     return lines
 
 
-def attributes(before: Port, after: Port, mtu: str = "mtu {mtu}") -> list[str]:
-    """Description and MTU, where they differ."""
+def attributes(before: Port, after: Port, description: str = "description {}", no: str = "no description", mtu: str = "mtu {}",
+               headers: int = 0) -> list[str]:
+    """Description and MTU, where they differ. `headers`: bytes that the platform counts besides the payload."""
     lines = []
     if after.description != before.description:
-        lines.append(f"description {after.description}" if after.description else "no description")
+        lines.append(description.format(after.description) if after.description else no)
     if after.mtu != before.mtu and after.mtu is not None:
-        lines.append(mtu.format(mtu=after.mtu))
+        lines.append(mtu.format(after.mtu + headers))
     return lines
 
 

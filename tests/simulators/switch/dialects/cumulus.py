@@ -16,6 +16,7 @@ from ..shell import Done, Failed
 from ..vlans import expand, runs
 
 FILE = "/etc/network/interfaces"
+MTU = 9216      # what a port has that is told nothing
 KEYS = {
     "alias", "mtu", "bridge-access", "bridge-pvid", "bridge-vids", "bridge-allow-untagged", "bond-slaves", "bond-mode", "bridge-ports",
     "bridge-vlan-aware", "bridge-stp", "address", "link-down", "vlan-id", "vlan-raw-device", "mstpctl-bpduguard", "link-speed"}
@@ -88,6 +89,14 @@ class Cumulus(Shell):
         inside: Any = entries[0] if len(entries) == 1 else entries
         return json.dumps({"lldp": {"interface": inside} if entries else {}}, indent=2) + "\n"
 
+    def run_ip(self, words: list[str]) -> str:
+        """`ip -j link show`."""
+        if words[:2] != ["-j", "link"] or words[2:] not in ([], ["show"]):
+            raise Failed(f'Object "{" ".join(words)}" is unknown, try "ip help".', 255)
+        sizes = {"lo": 65536, "eth0": 1500, **{port.name: port.mtu or MTU for port in self.device.running.ports.values()}}
+        return json.dumps([{"ifindex": number, "ifname": name, "mtu": sizes.get(name, MTU), "operstate": "UP"}
+                           for number, name in enumerate(self.net_devices(), 1)]) + "\n"
+
     def run_bridge(self, words: list[str]) -> str:
         """`bridge [-j] vlan|fdb show`."""
         as_json = bool(words) and words[0] in ("-j", "-json")
@@ -127,7 +136,7 @@ class Cumulus(Shell):
         config = Config(loose=True)
         main = next((lines for lines in stanzas.values() if lines.get("bridge-vlan-aware") == "yes"), {})
         own = int(main.get("bridge-pvid", "1"))
-        config.vlans = dict.fromkeys(sorted(_ids(main.get("bridge-vids", ""), errors) | {own}), "")
+        config.vlans = dict.fromkeys(sorted(_ids(main.get("bridge-vids", ""), errors, "bridge: bridge-vids") | {own}), "")
         inside = main.get("bridge-ports", "").split()
         bonds = {name: lines["bond-slaves"].split() for name, lines in stanzas.items() if "bond-slaves" in lines}
         for name in [*(each for each in self.device.running.ports if each.startswith("swp")), *bonds]:
@@ -154,9 +163,7 @@ class Cumulus(Shell):
                 at = None
             elif at is None:
                 errors.append(f"error: {FILE}: line{number}: unprocessed line '{line.strip()}'")
-            elif words[0] not in KEYS:
-                errors.append(f"error: {FILE}: line{number}: iface: unsupported keyword ({words[0]})")
-            else:
+            elif words[0] in KEYS:      # it says nothing of a key that it does not know
                 at[words[0]] = words[1].strip() if len(words) == 2 else ""
         return stanzas, errors
 
@@ -165,12 +172,12 @@ class Cumulus(Shell):
         port = Port(name, mode="trunk" if bridged else "routed", native=own, description=lines.get("alias", ""),
                     mtu=int(lines["mtu"]) if lines.get("mtu", "").isdigit() else None, shutdown=lines.get("link-down") == "yes")
         if "bridge-access" in lines:
-            ids = _ids(lines["bridge-access"], errors)
+            ids = _ids(lines["bridge-access"], errors, f"{name}: bridge-access")
             port.mode, port.access = ("access" if bridged else "routed"), min(ids, default=1)
             return port
         port.inherits = frozenset(word for word in ("vids", "pvid") if f"bridge-{word}" not in lines)
-        port.allowed = _ids(lines["bridge-vids"], errors) if "bridge-vids" in lines else frozenset(config.vlans)
-        port.native = min(_ids(lines["bridge-pvid"], errors), default=own) if "bridge-pvid" in lines else own
+        port.allowed = _ids(lines["bridge-vids"], errors, f"{name}: bridge-vids") if "bridge-vids" in lines else frozenset(config.vlans)
+        port.native = min(_ids(lines["bridge-pvid"], errors, f"{name}: bridge-pvid"), default=own) if "bridge-pvid" in lines else own
         port.native = None if lines.get("bridge-allow-untagged") == "no" else port.native
         port.untagged = frozenset({port.native} if port.native else ())
         return port
@@ -214,11 +221,11 @@ def words(ids: Any) -> str:
     return " ".join(f"{first}-{last}" if last > first else str(first) for first, last in runs(ids))
 
 
-def _ids(text: str, errors: list[str]) -> frozenset[int]:
+def _ids(text: str, errors: list[str], where: str) -> frozenset[int]:
     try:
         return frozenset(number for word in text.split() for number in expand(word))
     except ValueError:
-        errors.append(f"error: bridge: invalid vlan(s) '{text}'")
+        errors.append(f'warning: {where}: value of out range "{text}": valid attribute range: 1-4094')
         return frozenset()
 
 

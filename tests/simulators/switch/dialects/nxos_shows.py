@@ -75,6 +75,9 @@ Kernel uptime is 1 day(s), 0 hour(s), 2 minute(s), 10 second(s)
 Last reset
   Reason: Unknown
   System version: {0.version}"""
+INVENTORY = """\
+NAME: "Chassis",  DESCR: "Nexus9000 C93180YC-EX chassis"
+PID: N9K-C93180YC-EX     ,  VID: V02 ,  SN: {0.serial}"""
 LLDP = """\
 Capability codes:
   (R) Router, (B) Bridge, (T) Telephone, (C) DOCSIS Cable Device
@@ -120,7 +123,11 @@ class NxosShows(Switchports):
         answer = super().obey(line)
         if self.json and not isinstance(answer, dict):
             raise Refused("Error: This command does not support JSON output.")
-        return json.dumps(answer) if isinstance(answer, dict) else answer
+        pretty = 4 if line.endswith("json-pretty") else None
+        return json.dumps(answer, indent=pretty) if isinstance(answer, dict) else answer
+
+    def check_filter(self, line: str, text: str) -> str:
+        return super().check_filter(line, "json" if text == "json-pretty" else text)
 
     # Configurations.
 
@@ -193,11 +200,16 @@ class NxosShows(Switchports):
             for number in (tagged | {untagged or 0}) & shown.keys():
                 on[number].append(port.name)
         if self.json:
-            return {"TABLE_vlanbriefxbrief": {"ROW_vlanbriefxbrief": _rows([{
+            kind = "xbrief" if pattern.endswith("brief") else "" if vlans is None else "id"
+            brief = [{
                 "vlanshowbr-vlanid": str(number), "vlanshowbr-vlanid-utf": str(number), "vlanshowbr-vlanname": name,
                 "vlanshowbr-vlanstate": "active", "vlanshowbr-shutstate": "noshutdown",
                 **({"vlanshowplist-ifidx": ",".join(on[number])} if on[number] else {}),
-            } for number, name in shown.items()])}}
+            } for number, name in shown.items()]
+            sizes = [{"vlanshowinfo-vlanid": str(number), "vlanshowinfo-media-type": "enet", "vlanshowinfo-vlanmode": "ce-vlan"}
+                     for number in shown]
+            return {f"TABLE_vlanbrief{kind}": {f"ROW_vlanbrief{kind}": _rows(brief)},
+                    **({} if kind == "xbrief" else {f"TABLE_mtuinfo{kind}": {f"ROW_mtuinfo{kind}": _rows(sizes)}})}
         lines = [VLANS]
         for number, name in shown.items():
             rows = [row.rstrip(",") for row in wrap([short(each) for each in on[number]], 31, ", ")]
@@ -319,6 +331,16 @@ class NxosShows(Switchports):
             "header_str": "Cisco Nexus Operating System (NX-OS) Software (simulated)", "nxos_ver_str": me.version, "host_name": me.name,
             "chassis_id": f"{me.model} chassis", "proc_board_id": me.serial, "kern_uptm_days": 1, "manufacturer": "Cisco Systems, Inc.",
         }
+
+    @command("show inventory")
+    def _show_inventory(self) -> Answer:
+        name, words, product, version, serial = re.findall(r'"[^"]*"|(?<=: )[A-Z]\S+', text := INVENTORY.format(self.device.identity))
+        row = {"name": name, "desc": words, "productid": product, "vendorid": version, "serialnum": serial}
+        return {"TABLE_inv": {"ROW_inv": row}} if self.json else text
+
+    @command("show license host-id")
+    def _show_host_id(self) -> str:
+        return f"License hostid: VDH={self.device.identity.serial}"
 
     @command("show hostname")
     def _show_hostname(self) -> Answer:

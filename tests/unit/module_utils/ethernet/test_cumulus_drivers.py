@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -21,7 +22,8 @@ DRIVERS = pytest.mark.parametrize("driver", [NVUE, IFUPDOWN2, NCLU], ids=lambda 
 
 
 def answers(driver):
-    return {"config": recorded(CONFIGURED[driver.platform]), "names": recorded("names.txt"), "running": recorded("bridge_vlan_show.json")}
+    return {"config": recorded(CONFIGURED[driver.platform]), "names": recorded("names.txt"), "links": recorded("ip_link_show.json"),
+            "running": recorded("bridge_vlan_show.json")}
 
 
 def commands(driver, *steps, text=None):
@@ -67,7 +69,7 @@ def test_nvue_without_a_bridge(text):
 
 def test_interfaces_without_a_bridge():
     for driver in (IFUPDOWN2, NCLU):
-        said = {"config": "auto lo\niface lo inet loopback\n", "names": "lo swp1", "running": ""}
+        said = {"config": "auto lo\niface lo inet loopback\n", "names": "lo swp1", "links": '[{"ifname":"swp1","mtu":9216}]', "running": ""}
         assert driver.parse(said).ports == {"swp1": Port("swp1", "access", None, mtu=9216)}
     with pytest.raises(ValueError, match="bridge-vlan-aware"):
         IFUPDOWN2.commands([MakeVlan(20, "")], State(), said)
@@ -78,6 +80,7 @@ def test_every_vlan():
     assert NVUE.parse(said).vlans.keys() == set(range(1, 4095))
     said = {"names": "swp1", "config": "iface br\n bridge-ports swp1\n bridge-vids 1-4094\n bridge-vlan-aware yes\n"}
     assert NCLU.parse(said).ports["swp1"].vlans == set(range(1, 4095))
+    said["links"] = '[{"ifname":"swp1","mtu":9216}]'
     said["running"] = '[{"ifname":"swp1","vlans":[{"vlan":1,"flags":["PVID","Egress Untagged"]},{"vlan":2,"vlanEnd":4094}]}]'
     assert IFUPDOWN2.parse(said).ports["swp1"].vlans == set(range(1, 4095))
 
@@ -171,11 +174,30 @@ def test_ifupdown2_sees_what_somebody_has_changed_in_the_kernel_and_reloads():
         "sudo -n ifreload -a -s", "sudo -n ifreload -a"]
 
 
+def test_ifupdown2_sees_the_mtu_that_the_kernel_has():
+    """Which default a port has depends on the system: Debian's is 1500, and 9216 is that of Cumulus Linux."""
+    links = [{**each, "mtu": 1500} if each["ifname"] == "swp2" else each for each in json.loads(recorded("ip_link_show.json"))]
+    state = IFUPDOWN2.parse({**answers(IFUPDOWN2), "links": json.dumps(links)})
+    assert (state.ports["swp1"].mtu, state.ports["swp2"].mtu, state.ports["swp4"].mtu) == (9000, 1500, 9216)
+
+
+def test_ifupdown2_says_in_warnings_what_it_could_not_do():
+    """As version 3.0.0 words them; its exit status is 0 all the same."""
+    refused = re.compile("|".join(IFUPDOWN2.rejections)).search
+    for line in ("warning: error while writing to file /sys/class/net/swp6/mtu: [Errno 22] Invalid argument",
+                 "warning: swp9: interface not recognized - please check interface configuration",
+                 'warning: swp3: bridge-access: value of out range "5000": valid attribute range: 1-4094',
+                 "error: main exception: list index out of range"):
+        assert refused(f"warning: /sbin/brctl: missing - bridge operation may not work as expected.\n{line}"), line
+    assert not refused("warning: /sbin/brctl: missing - bridge operation may not work as expected. Please check if 'bridge-utils' package "
+                       "is installed")
+
+
 def test_ifupdown2_replaces_stanzas_from_the_end():
     lines = commands(IFUPDOWN2, SetPort(port(IFUPDOWN2, "swp8s0"), Port("swp8s0", "access", 20, mtu=9216)),
                      SetPort(port(IFUPDOWN2, "swp1"), Port("swp1", "trunk", None, frozenset({30, 31}), 9216, "it's \\ cn002")))
     assert lines == [
-        r"sed -i '$a\\nauto swp8s0\niface swp8s0\n    bridge-access 20' /etc/network/interfaces",
+        r"sed -i '$a\\nauto swp8s0\niface swp8s0\n    mtu 9216\n    bridge-access 20' /etc/network/interfaces",
         r"sed -i '52,56c\iface bridge\n    bridge-ports bond1 glob swp1-4 swp8s0\n    bridge-pvid 1\n    bridge-vids 20 30-32 4000\n"
         r"    bridge-vlan-aware yes' /etc/network/interfaces",
         r"sed -i '22,26c\iface swp1\n    alias it'\''s \\ cn002\n    mtu 9216\n    mstpctl-portadminedge yes\n    bridge-vids 30-31\n"

@@ -28,6 +28,7 @@ class Platform:
 
     platform, device_type, name_limit = "test", "test", 32
     reads = {"state": "show"}
+    saved: dict[str, str] = {}
     rejections = ("^no$",)
     enter, leave, save = ("configure",), ("end",), ("save",)
 
@@ -242,3 +243,47 @@ def test_a_refused_reading_is_none_at_all():
         sessions.observe(sessions.Session("leaf1", switch, switch.driver))
     switch.send = lambda _command: "interface Et1\n description nothing\n mtu 9000\ninterface Et2\n description to the lab\nno\n"
     assert sessions.observe(sessions.Session("leaf1", switch, switch.driver))[0] == State()     # the word alone is not a refusal
+
+
+# --- changed, and not saved
+
+class Texts:
+    """A switch whose two configurations are texts. `refuses`: what it answers to `save`, where that does nothing."""
+
+    platform, rejections, save = "test", ("^no$",), ("save",)
+    saved = {"running": "show running", "saved": "show saved"}
+
+    def __init__(self, running, startup, refuses=None):
+        self.texts, self.refuses = {"show running": running, "show saved": startup}, refuses
+        self.session = sessions.Session("leaf1", self, self)
+
+    def send(self, command):
+        if command != "save":
+            return self.texts[command]
+        if self.refuses is None:
+            self.texts["show saved"] = self.texts["show running"]
+        return self.refuses or ""
+
+
+RUNNING = "vlan 10,700\ninterface Et1\n   switchport access vlan 10\n"
+
+
+def test_what_is_declared_and_not_saved_is_saved_and_looked_at_again():
+    switch = Texts(RUNNING, "vlan 1\n")
+    assert sessions.unsaved(switch.session, ["VLAN 10", "Et1", "Et2"]) == ["VLAN 10", "Et1"]        # and not 700
+    sessions.save(switch.session, ["VLAN 10", "Et1"])
+    assert sessions.unsaved(switch.session, ["VLAN 10", "Et1"]) == []
+
+
+def test_a_switch_that_does_not_show_it_is_not_asked_twice():
+    assert sessions.unsaved(Texts(RUNNING, "no").session, ["VLAN 10"]) == []
+    other = Texts(RUNNING, "")
+    other.saved = {}
+    assert sessions.unsaved(other.session, ["VLAN 10"]) == []
+
+
+@pytest.mark.parametrize(("refuses", "text"), [("no", "`save` was refused"), ("", "what is saved still differs in VLAN 10")])
+def test_saving_that_saves_nothing(refuses, text):
+    with pytest.raises(ClusterwrightError, match=text) as caught:
+        sessions.save(Texts(RUNNING, "vlan 1\n", refuses).session, ["VLAN 10"])
+    assert caught.value.details["commands"] == ["save"]

@@ -49,6 +49,13 @@ def test_an_echo_that_the_terminal_breaks():
     assert ask(line, line[:60] + " \r" + line[60:] + "\r\nok\r\nleaf1$ ").split("\n")[-1] == "ok"
 
 
+def test_a_shell_that_brackets_what_is_typed_adds_no_line():
+    """bash 5.1 does; a line more before a file would shift the numbers by which it is edited."""
+    said = ask("cat x", "cat x\r\n\x1b[?2004l\r", "\r\nfirst\r\n\x1b[?2004", "hleaf1:~$ ")
+    assert said.split("\n") == ["", "first"]
+    assert ask("true", "true\r\n\x1b[?2004l\r\x1b[?2004hleaf1:~$ ") == ""
+
+
 def test_a_session_that_ends():
     with pytest.raises(LostError, match="the session ended at `show vlan`"):
         ask("show vlan", "leaf1# ")

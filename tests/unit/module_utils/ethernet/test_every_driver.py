@@ -13,6 +13,7 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.drivers
     cumulus_ifupdown2,
     cumulus_nclu,
     cumulus_nvue,
+    eos,
     nxos,
     onyx,
     os10,
@@ -21,10 +22,10 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.drivers
 from ansible_collections.clusterwright.hpc.plugins.module_utils.ethernet.state import Port, SetPort, State
 from ansible_collections.clusterwright.hpc.tests.unit.module_utils.ethernet import recordings
 
-MODULES = (nxos, comware, onyx, os10, sonic, cumulus_nvue, cumulus_ifupdown2, cumulus_nclu)
+MODULES = (eos, nxos, comware, onyx, os10, sonic, cumulus_nvue, cumulus_ifupdown2, cumulus_nclu)
 DRIVERS = pytest.mark.parametrize("driver", [module.DRIVER for module in MODULES], ids=lambda driver: driver.platform)
-SWITCHPORTS = pytest.mark.parametrize("driver", [module.DRIVER for module in MODULES[:4]], ids=lambda driver: driver.platform)
-NAMES = {"nxos": "Ethernet1/1", "comware": "Ten-GigabitEthernet1/0/1", "onyx": "Eth1/1", "os10": "ethernet1/1/1"}
+SWITCHPORTS = pytest.mark.parametrize("driver", [module.DRIVER for module in MODULES[:5]], ids=lambda driver: driver.platform)
+NAMES = {"eos": "Ethernet1", "nxos": "Ethernet1/1", "comware": "Ten-GigabitEthernet1/0/1", "onyx": "Eth1/1", "os10": "ethernet1/1/1"}
 REMOVES = re.compile(r"(?:no|undo) |.* (?:none|remove) ")
 ADDS = re.compile(r"(?!no |undo ).*(?:allowed vlan|allowed-vlan add|permit vlan) (?!remove|none)")
 VLANS = st.frozensets(st.integers(2, 3900), max_size=300)
@@ -72,13 +73,14 @@ def test_a_trunk_gains_before_it_loses_and_no_line_is_too_long(driver, before, a
 
 
 ANSWERS = {
+    "eos": {"vlans": "show_vlan.json", "switchport": "show_interfaces_switchport.json", "status": "show_interfaces_status.json"},
     "nxos": {"vlans": "show_vlan_brief.txt", "switchport": "show_interface_switchport.txt", "config": "show_running-config_interface.txt"},
     "comware": {"vlans": "display_vlan_all.txt", "interfaces": "display_interface.txt", "lags": "display_link-aggregation_verbose.txt"},
     "onyx": {"vlans": "show_vlan.json", "switchport": "show_interfaces_switchport.json", "config": "show_running-config_interface.txt"},
     "os10": {"config": "show_running-configuration_interface.txt"},
     "sonic": {"config": "show_runningconfiguration_all.json"},
     "cumulus_nvue": {"config": "nv_config_show.json", "names": "names.txt"},
-    "cumulus_ifupdown2": {"config": "interfaces", "names": "names.txt", "running": "bridge_vlan_show.json"},
+    "cumulus_ifupdown2": {"config": "interfaces", "links": "ip_link_show.json", "running": "bridge_vlan_show.json"},
     "cumulus_nclu": {"config": "interfaces", "names": "names.txt"},
 }
 
