@@ -19,6 +19,10 @@ requirements:
   - libibmad and libibumad (they come with infiniband-diags)
   - root
 options:
+  fabric:
+    description: Whether it walks over the fabric. Without that, only RV(adapters) comes back, and no root and no library is needed.
+    type: bool
+    default: true
   counters:
     description: Whether error counters are read, one question a port more.
     type: bool
@@ -46,6 +50,11 @@ EXAMPLES = r"""
   clusterwright.hpc.ib_fabric_facts:
     interval: 10
   register: fabric
+
+- name: What firmware all hosts have
+  clusterwright.hpc.ib_fabric_facts:
+    fabric: false
+  register: hcas
 
 - name: Show them
   ansible.builtin.debug:
@@ -106,10 +115,11 @@ asked:
 adapters:
   description: The HCAs of this host alone, with firmware and PSID, from /sys/class/infiniband. What other hosts have is not asked for over
     the fabric, because each maker has questions of its own for it; run this module on them.
-  returned: when the kernel of this host shows an HCA
+  returned: when the kernel of this host shows an HCA, and without O(fabric)
   type: list
   elements: dict
-  sample: [{name: mlx5_0, guid: "0xb8599f0300a10012", firmware: 20.31.1014, psid: MT_0000000223, type: MT4123}]
+  sample: [{name: mlx5_0, guid: "0xb8599f0300a10012", link: InfiniBand, firmware: 20.31.1014, psid: MT_0000000223,
+            type: MT4123}]
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -121,16 +131,22 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband impor
 
 def main() -> None:
     """Observe."""
-    spec = {"counters": {"type": "bool", "default": True}, "interval": {"type": "int", "default": 0}}
+    spec = {
+        "fabric": {"type": "bool", "default": True},
+        "counters": {"type": "bool", "default": True},
+        "interval": {"type": "int", "default": 0},
+    }
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     interval = module.params["interval"]
     if interval < 0 or (interval and not module.params["counters"]):
         module.fail_json(msg=f"interval: {interval} is no time between two readings: give seconds, and leave counters on.")
+    here = topology.adapters()
+    if not module.params["fabric"]:
+        module.exit_json(changed=False, adapters=here)
     try:
         seen = topology.look(runner(module), counters=module.params["counters"], interval=interval)
     except ClusterwrightError as error:
         fail(module, error)
-    here = topology.adapters()
     module.exit_json(changed=False, **topology.facts(seen), **({"adapters": here} if here else {}))
 
 

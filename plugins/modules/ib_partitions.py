@@ -36,6 +36,19 @@ options:
     type: str
     choices: [present, exact]
     default: present
+  jobs:
+    description:
+      - What M(clusterwright.hpc.slurm_info) returns as C(jobs). What a job has open breaks when its node loses a partition or becomes a
+        limited member there, so a change that does this to a node where a job runs is refused, and names both.
+      - A file that OpenSM discards is replaced all the same, for the fabric is open until then.
+      - Without it, nothing is known of jobs, and nothing is refused.
+    type: list
+    elements: dict
+    default: []
+  end_jobs:
+    description: Go on though nodes lose a partition while jobs run there.
+    type: bool
+    default: false
   path:
     description: The file that opensm reads.
     type: path
@@ -60,6 +73,12 @@ EXAMPLES = r"""
   clusterwright.hpc.ib_partitions:
     intent: "{{ ib_partitions.ib0 }}"
     state: exact
+
+- name: The same, and no node loses a partition while a job runs there
+  clusterwright.hpc.ib_partitions:
+    intent: "{{ ib_partitions.ib0 }}"
+    state: exact
+    jobs: "{{ slurm.jobs }}"        # of slurm_info, with gather [jobs], on the Slurm controller
 
 - name: The same on a simulated fabric
   clusterwright.hpc.ib_partitions:
@@ -96,9 +115,10 @@ diff:
            before_header: /etc/opensm/partitions.conf, after_header: /etc/opensm/partitions.conf}
 impact:
   description: What is disturbed, in words and as data - nodes that lose a partition (V(partition_lost)) or become limited members
-    (V(membership_reduced)), a fabric that is open because its file is broken (V(fabric_open)), nodes without a GUID (V(no_guid)), service
-    levels without effect (V(level_ignored)), and an opensm that reads another file (V(not_read)).
-  returned: success
+    (V(membership_reduced)), jobs that run there (V(job_cut)), a fabric that is open because its file is broken (V(fabric_open)), a master
+    that is none of the declared managers (V(foreign_master)), nodes without a GUID (V(no_guid)), service levels without effect
+    (V(level_ignored)), and an opensm that reads another file (V(not_read)).
+  returned: success, and when it is refused because of jobs
   type: list
   elements: dict
   sample: [{kind: partition_lost, name: cfd, pkey: "0x0101", nodes: [cn2], text: cn2 loses cfd (0x0101)}]
@@ -111,7 +131,7 @@ trial:
   description: What has tried the new file besides this module; empty where ibsim is not installed or the file does not change.
   returned: success
   type: str
-  sample: opensm on ibsim
+  sample: opensm on ibsim, 101 of 2000 ports
 findings:
   description: What OpenSM does with the old file and a person would not mean, by line and column.
   returned: success
@@ -119,7 +139,7 @@ findings:
   elements: str
   sample: ["line 3, column 5: 'Full' of 0x0002c90300000003 is taken for limited"]
 absent:
-  description: Nodes with a P_Key whose ports do not answer on the fabric. They get it when they are there.
+  description: Nodes with a P_Key whose ports do not answer on the fabric, afterwards. They get it when they are there.
   returned: success
   type: list
   elements: str
@@ -148,7 +168,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError, fail
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import runner
-from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband import change, programming
+from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband import change, jobs, programming
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.intent import PartitionsIntent
 
 
@@ -157,6 +177,8 @@ def main() -> None:
     spec = {
         "intent": {"type": "dict", "required": True},
         "state": {"type": "str", "choices": ["present", "exact"], "default": "present"},
+        "jobs": {"type": "list", "elements": "dict", "default": []},
+        "end_jobs": {"type": "bool", "default": False},
         "path": {"type": "path", "default": "/etc/opensm/partitions.conf"},
     }
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
@@ -166,21 +188,23 @@ def main() -> None:
         module.fail_json(msg=f"intent has no {', '.join(missing)}: give one fabric of the variable ib_partitions (group subnet_manager).")
     try:
         state = change.observe(run, module.params["path"])
-        plan = change.plan(intent, state, module.params["state"] == "exact")
+        plan = change.plan(intent, state, module.params["state"] == "exact", module.params["jobs"])
+        if not module.params["end_jobs"]:
+            jobs.refuse(plan.impact)
         findings = [str(finding) for finding in state.parsed.findings]
         tried = change.rehearse(run, intent, state, plan)
         commands = plan.commands(state)
         changed = bool(commands)
         if changed and not check:
-            commands = programming.apply(run, state, plan)
-            state = change.observe(run, module.params["path"])
+            commands, fabric = programming.apply(run, state, plan)
+            state = change.look_again(state, fabric)
         if not check:
             programming.compare(state, plan, commands)
     except ClusterwrightError as error:
         fail(module, error)
     module.exit_json(
         changed=changed, before=plan.before, after=plan.after, diff=change.as_diff(plan, module.params["path"]), commands=commands,
-        impact=plan.impact, role=state.role, trial=tried, findings=findings, absent=plan.absent,
+        impact=plan.impact, role=state.role, trial=tried, findings=findings, absent=change.absent(intent, state),
         verified=bool(state.daemons) and not (check and changed),
     )
 

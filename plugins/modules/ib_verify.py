@@ -29,6 +29,10 @@ options:
   partitions:
     description: What the inventory has as C(ib_partitions) for the same fabric. Without it, P_Keys and pairs are not looked at.
     type: dict
+  adapters:
+    description: By node, what M(clusterwright.hpc.ib_fabric_facts) returns as C(adapters) there. Compared with the declared firmware.
+    type: dict
+    default: {}
   pairs:
     description:
       - Which pairs are listed, and the subnet manager is asked for.
@@ -55,6 +59,11 @@ EXAMPLES = r"""
     intent: "{{ ib_fabrics.ib0 }}"
     partitions: "{{ ib_partitions.ib0 }}"
 
+- name: The firmware of every host, with `hcas` registered from ib_fabric_facts (fabric false) on all of them
+  clusterwright.hpc.ib_verify:
+    intent: "{{ ib_fabrics.ib0 }}"
+    adapters: "{{ dict(groups['all'] | zip(groups['all'] | map('extract', hostvars, ['hcas', 'adapters']))) }}"
+
 - name: Every pair, with the reason why it may talk or not
   clusterwright.hpc.ib_verify:
     intent: "{{ ib_fabrics.ib0 }}"
@@ -68,8 +77,9 @@ findings:
   description:
     - What differs, each with a C(kind), the C(name) that it is about, and a C(text) with the way out.
     - Managers are V(no_master), V(many_masters), V(foreign_master), V(manager_missing); ports V(missing), V(unknown), V(silent); links
-      V(not_active), V(degraded), V(mtu); V(cable); P_Keys V(table); pairs V(open) (they may talk and must not), V(cut) (they should and
-      cannot), V(path) (the subnet manager says something else than the tables), V(no_answer).
+      V(not_active), V(degraded), V(mtu); V(cable); HCAs V(firmware) (another version), V(psid) (a board that is not declared); P_Keys
+      V(table); pairs V(open) (they may talk and must not), V(cut) (they should and cannot), V(path) (the subnet manager says something
+      else than the tables), V(no_answer).
   returned: always, when the fabric could be seen
   type: list
   elements: dict
@@ -116,6 +126,7 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.inten
 SPEC = {
     "intent": {"type": "dict", "required": True},
     "partitions": {"type": "dict"},
+    "adapters": {"type": "dict", "default": {}},
     "pairs": {"type": "str", "choices": ["sample", "all"], "default": "sample"},
 }
 
@@ -149,6 +160,7 @@ def main() -> None:
         if wrong:
             raise ClusterwrightError(f"{wrong[0]}. Correct it in the cluster file")
         told = examine(runner(module), intent, wanted, module.params["pairs"] == "all")
+        told["findings"] += verdict.firmware(intent, module.params["adapters"])
         for note in told["notes"]:
             module.warn(note)
         if told["findings"]:

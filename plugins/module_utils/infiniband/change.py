@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import Run
+from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband import jobs, partitions, trial
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband import observe as seen
-from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband import partitions, trial
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.codes import word
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.definition import FULL, LIMITED, Finding, Parsed
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.intent import PartitionsIntent
@@ -71,7 +71,6 @@ class Plan:
     before: dict[str, Any]
     after: dict[str, Any]
     impact: list[dict[str, Any]]
-    absent: list[str]
 
     def commands(self, state: State) -> list[str]:
         """All commands as a person would type them."""
@@ -92,6 +91,11 @@ def observe(run: Run, path: str) -> State:
     )
 
 
+def look_again(state: State, fabric: Fabric) -> State:
+    """The same after a change: what the file says now, and what the ports have been read to hold."""
+    return replace(state, files=files.observe([_file(state.path, "")]), fabric=fabric)
+
+
 def _fabric(run: Run, daemon: Daemon) -> Fabric:
     """What the fabric says, once it has a master."""
     end = time.monotonic() + MASTER_WITHIN
@@ -107,8 +111,11 @@ def _fabric(run: Run, daemon: Daemon) -> Fabric:
 
 # --- plan
 
-def plan(intent: PartitionsIntent, state: State, exact: bool = False) -> Plan:
-    """Compares what is declared with what is there. Pure. Raises ClusterwrightError for what OpenSM or the ports would not take."""
+def plan(intent: PartitionsIntent, state: State, exact: bool = False, running: Sequence[Mapping[str, Any]] = ()) -> Plan:
+    """Compares what is declared with what is there. Pure. Raises ClusterwrightError for what OpenSM or the ports would not take.
+
+    running: the jobs that there are, as `slurm_info` returns them.
+    """
     mistakes = partitions.wrong(intent)
     if mistakes:
         raise ClusterwrightError(f"{'; '.join(mistakes[:SHOWN])}. Nothing was changed: correct it in the cluster file", findings=mistakes)
@@ -135,24 +142,34 @@ def plan(intent: PartitionsIntent, state: State, exact: bool = False) -> Plan:
     changed = files.plan([_file(state.path, text)], state.files, set(), set(), False)
     drifted = state.role == "master" and any(change.guid in state.fabric.ports for change in found)
     titles = {definition.pkey: definition.name for definition in (*state.parsed.definitions, *wanted)}
+    impact = _impact(intent, state, found, known, titles)
     return Plan(
         text=text, parsed=parsed, known=known, changes=found, files=changed, hang_up=bool(state.daemons) and (bool(changed) or drifted),
-        before=_view(before, known, titles), after=_view(after, known, titles), impact=_impact(intent, state, found, known, titles),
-        absent=[known.get(guid, guid) for guid in _declared(intent) if guid not in state.fabric.ports] if state.role == "master" else [],
+        before=_view(before, known, titles), after=_view(after, known, titles),
+        impact=[*impact, *jobs.hit(impact, running)],
     )
+
+
+def absent(intent: PartitionsIntent, state: State) -> list[str]:
+    """The nodes that should have a P_Key and whose ports do not answer."""
+    known = partitions.names(intent)
+    return [known.get(guid, guid) for guid in _declared(intent) if guid not in state.fabric.ports] if state.role == "master" else []
 
 
 def rehearse(run: Run, intent: PartitionsIntent, state: State, planned: Plan) -> str:
     """Lets the real OpenSM read the new file on a simulated fabric, where that is installed. Returns its name, or nothing.
 
+    It reads all of the file, whatever ports there are. Those that change are there, and of the others one of each kind.
     Raises ClusterwrightError when it makes something else of it than is meant.
     """
     preload = trial.library()
     if not preload or not planned.files:
         return ""
     manager = _manager(intent, state) or STAND_IN
-    guids = dict.fromkeys((*(guid for guid, kind in _universe(intent, state, planned.parsed.definitions).items() if kind == CA), manager))
-    found, complaint = trial.start(run, planned.text, [*guids], manager, preload)
+    everybody = {guid: CA for guid, kind in _universe(intent, state, planned.parsed.definitions).items() if kind == CA}
+    everybody[manager] = CA
+    guids = _tried(partitions.tables(planned.parsed, everybody, manager), planned.changes, manager)
+    found, complaint = trial.start(run, planned.text, guids, manager, preload)
     if complaint:
         raise ClusterwrightError(f"OpenSM discards the new partitions.conf in a trial ({complaint}), and every port would become a full "
                                  "member of the default partition. Nothing was changed. This is a fault of ours: tell us", log=[complaint])
@@ -163,7 +180,15 @@ def rehearse(run: Run, intent: PartitionsIntent, state: State, planned: Plan) ->
         named = _some([planned.known.get(guid, guid) for guid in (*missing, *differ)])
         raise ClusterwrightError(f"in a trial OpenSM makes something else of the new partitions.conf than is meant, on {named}: nothing "
                                  "was changed. This is a fault of ours: tell us", ports=different(found.tables, wanted, planned.known))
-    return "opensm on ibsim"
+    return f"opensm on ibsim, {len(guids)} of {len(everybody)} ports"
+
+
+def _tried(tables: Tables, changed: Sequence[Change], manager: str) -> list[str]:
+    """The ports of a trial: the manager's, those that change, and one of each table that there is."""
+    alike: dict[frozenset[tuple[int, str]], str] = {}
+    for guid, table in tables.items():
+        alike.setdefault(frozenset(table.items()), guid)
+    return [*dict.fromkeys((manager, *(change.guid for change in changed if change.guid in tables), *alike.values()))]
 
 
 def different(has: Tables, wanted: Tables, known: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -222,6 +247,11 @@ def _impact(
         told.append({"kind": "fabric_open", "name": state.path,
                      "text": f"OpenSM discards {state.path} as it is ({_first(state.parsed.findings)}): every port is a full member of the "
                              "default partition until it is replaced"})
+    ours = [port["guid"] for port in intent["managers"]]
+    if state.role == "standby" and ours and "" not in ours and state.fabric.master not in ours:
+        told.append({"kind": "foreign_master", "name": state.fabric.master,
+                     "text": f"the master subnet manager is {state.fabric.master}, which is none of ours: it sets the tables, and not this "
+                             "file. Switch it off (ib_verify says where it is), or give ours a higher priority"})
     if intent["without_guid"]:
         told.append({"kind": "no_guid", "name": intent["fabric"], "nodes": intent["without_guid"],
                      "text": f"{_some(intent['without_guid'])} get no P_Key, for the cluster file does not know their GUIDs"})

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import List, TypedDict  # noqa: UP035 (evaluated at run time, on Python 3.9 too)
+from typing import Dict, List, TypedDict  # noqa: UP035 (evaluated at run time, on Python 3.9 too)
 
 
 class Port(TypedDict):
@@ -54,6 +54,31 @@ class PartitionsIntent(TypedDict):
     without_guid: List[str]         # noqa: UP006
 
 
+class ChildIntent(TypedDict):
+    """An IPoIB interface in a partition, called after its parent and its P_Key, as ib0.8101.
+
+    ``pkey`` has the bit of full members, on a limited member too: it is part of the address of the broadcast group, which all members join.
+    """
+
+    name: str
+    partition: str
+    pkey: int
+
+
+class HostPort(Port):
+    """An InfiniBand interface of a node, and its partitions with IP. ``mtu`` is in bytes, 0 where none is declared."""
+
+    mtu: int
+    children: List[ChildIntent]     # noqa: UP006
+
+
+class LevelsIntent(TypedDict):
+    """Service levels on a fabric: the virtual lane of each SL from 0 to 15, and the weight of each lane from 0 on."""
+
+    sl2vl: List[int]                # noqa: UP006
+    weights: List[int]              # noqa: UP006
+
+
 class CableIntent(Port):
     """Where a node's port is plugged in: the switch's name as it calls itself, or its GUID, and the port as the switch counts it."""
 
@@ -61,7 +86,13 @@ class CableIntent(Port):
     port: str
 
 
-class FabricIntent(TypedDict):
+class FirmwareIntent(TypedDict, total=False):
+    """The firmware of HCAs: the version by PSID. Not there where none is declared."""
+
+    firmware: Dict[str, str]        # noqa: UP006
+
+
+class FabricIntent(FirmwareIntent):
     """What shall be seen on one fabric.
 
     ``speed``, ``width`` and ``mtu`` (in bytes) are what each link must reach; empty and 0 where nothing is declared. ``without_guid``:

@@ -14,6 +14,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import Result, Run, last_lines
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband import reader
@@ -53,7 +54,8 @@ class PortState:
 @dataclass(frozen=True)
 class Fabric:
     """What the fabric says. `local`: this host's port; `master`: the port of the master subnet manager; `silent`: ports that it
-    remembers and that do not answer; `error`: why nothing could be asked.
+    remembers and that do not answer; `error`: why nothing could be asked. `activity`: how many packets the master has sent; `come`:
+    whether what was waited for has come.
     """
 
     local: str = ""
@@ -61,6 +63,8 @@ class Fabric:
     ports: dict[str, PortState] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
     error: str = ""
+    activity: int = 0
+    come: bool = True
 
     @property
     def tables(self) -> Tables:
@@ -83,6 +87,14 @@ def daemons() -> list[Daemon]:
         except OSError:     # it has ended meanwhile
             continue
     return sorted(found, key=lambda daemon: daemon.pid)
+
+
+def runs(daemon: Daemon) -> bool:
+    """Whether this opensm still runs."""
+    try:
+        return bool((PROC / str(daemon.pid) / "cmdline").read_bytes())      # a process that nobody has waited for has none any more
+    except OSError:
+        return False
 
 
 def _daemon(directory: Path) -> Daemon:
@@ -112,9 +124,13 @@ def config(path: Path) -> dict[str, str]:
     return {found[1]: found[2] for found in re.finditer(r"^(\w+)[ \t]+([^\s#]\S*)", text, re.MULTILINE) if found[2] != "(null)"}
 
 
-def fabric(run: Run, guid2lid: Path) -> Fabric:
-    """Asks the fabric. The environment of this process reaches the program that asks, so a simulated fabric is asked in the same way."""
-    return answer(*run([sys.executable, "-c", inspect.getsource(reader), str(guid2lid)]))
+def fabric(run: Run, guid2lid: Path, until: dict[str, Any] | None = None) -> Fabric:
+    """Asks the fabric. `until`: what the program that asks waits for before, as its `wait` takes it.
+
+    The environment of this process reaches that program, so a simulated fabric is asked in the same way.
+    """
+    told = [json.dumps(until)] if until else []
+    return answer(*run([sys.executable, "-IS", "-c", inspect.getsource(reader), str(guid2lid), *told]))
 
 
 def answer(rc: int, out: str, err: str) -> Fabric:
@@ -126,7 +142,12 @@ def answer(rc: int, out: str, err: str) -> Fabric:
     ports = {guid: PortState(port["lid"], port["kind"], port["size"], table(port["keys"])) for guid, port in said.get("ports", {}).items()}
     sm = said.get("sm") or {}
     return Fabric(said.get("local", ""), sm.get("guid", "") if sm.get("state") == MASTER else "", ports, tuple(said.get("silent", ())),
-                  said.get("error", ""))
+                  said.get("error", ""), sm.get("activity", 0), said.get("come", True))
+
+
+def words(table: Table) -> list[int]:
+    """Memberships by key as the P_Keys that a port holds."""
+    return [key | (FULL_BIT if membership == FULL else 0) for key, membership in table.items()]
 
 
 def table(keys: list[int]) -> Table:

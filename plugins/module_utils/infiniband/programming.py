@@ -6,25 +6,29 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError
-from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import Run, last_lines
+from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import Run
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband import observe as seen
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband import partitions
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.change import Plan, State, different
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.definition import Parsed
-from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.observe import Fabric
+from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.observe import Daemon, Fabric
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.partitions import Tables
 from ansible_collections.clusterwright.hpc.plugins.module_utils.node import replace
 from ansible_collections.clusterwright.hpc.plugins.module_utils.node.session import Session
 
 WITHIN = 10         # seconds until the tables must be as declared; with 2,000 ports OpenSM takes less than one
-PAUSE = 0.05        # seconds between two looks; it grows
+LOOK = 2            # seconds after which it is looked whether opensm still runs
+WATCHED = 20        # ports that are looked at until they are as declared; then all are read
+SWEEP = 2           # packets a port that a sweep of OpenSM takes at least; it takes seven
+PAUSE = 0.2         # seconds between two looks where the fabric cannot be read
 SHOWN = 3           # ports in a sentence
 
 
-def apply(run: Run, state: State, planned: Plan) -> list[str]:
-    """Writes the file, lets opensm read it, and waits for the tables. Returns the commands that ran.
+def apply(run: Run, state: State, planned: Plan) -> tuple[list[str], Fabric]:
+    """Writes the file, lets opensm read it, and waits for the tables. Returns the commands that ran, and what the ports hold now.
 
     When the tables do not become as declared, the old file comes back, opensm reads that, and ClusterwrightError names the ports.
     """
@@ -35,8 +39,7 @@ def apply(run: Run, state: State, planned: Plan) -> list[str]:
         if planned.hang_up:
             hung_up = True
             hang_up(session, state)
-        if state.role == "master":
-            _prove(run, state, planned)
+        fabric = _prove(run, state, planned) if state.role == "master" else state.fabric
         session.commit()
     except BaseException as error:
         restored, lost = session.roll_back()
@@ -45,17 +48,20 @@ def apply(run: Run, state: State, planned: Plan) -> list[str]:
         if not isinstance(error, ClusterwrightError):
             raise
         raise _undone(run, state, session, error, restored, lost, hung_up) from None
-    return session.commands
+    return session.commands, fabric
 
 
 def hang_up(session: Session, state: State) -> None:
     """Lets each opensm that reads this file read it again."""
     for daemon in state.daemons:
         argv = ("sh", "-c", 'kill -HUP "$1"', "sh", str(daemon.pid))
-        result = session.run(argv)
-        if result.rc:
-            raise ClusterwrightError(f"opensm (process {daemon.pid}) has ended meanwhile: {last_lines(result)}")
+        if not seen.runs(daemon) or session.run(argv).rc:
+            raise ClusterwrightError(_ended(daemon))
         session.did(f"kill -HUP {daemon.pid}")
+
+
+def _ended(daemon: Daemon) -> str:
+    return f"opensm (process {daemon.pid}) has ended meanwhile: see its log, and start it"
 
 
 def wanted(parsed: Parsed, fabric: Fabric) -> Tables:
@@ -63,8 +69,12 @@ def wanted(parsed: Parsed, fabric: Fabric) -> Tables:
     return partitions.tables(parsed, fabric.kinds, fabric.master)
 
 
-def _prove(run: Run, state: State, planned: Plan) -> None:
+def _prove(run: Run, state: State, planned: Plan) -> Fabric:
+    """What the ports hold, all of them read after OpenSM has read the file. Raises ClusterwrightError when it is not what the file says."""
     fabric = _wait(run, state, planned.parsed)
+    for daemon in state.daemons:
+        if not seen.runs(daemon):
+            raise ClusterwrightError(_ended(daemon))
     if fabric.error or fabric.master != state.fabric.master:
         why = fabric.error or f"the master subnet manager is now {fabric.master or 'nobody'}, and was {state.fabric.master}"
         raise ClusterwrightError(f"the fabric cannot be read back: {why}")
@@ -74,19 +84,31 @@ def _prove(run: Run, state: State, planned: Plan) -> None:
                          for port in ports[:SHOWN])
         more = f" (and {len(ports) - SHOWN} more)" if len(ports) > SHOWN else ""
         raise ClusterwrightError(f"after {WITHIN} s the ports do not hold what the new file says: {some}{more}", ports=ports)
+    if not fabric.come:
+        raise ClusterwrightError(f"opensm (process {state.daemons[0].pid}) has not read the new file within {WITHIN} s: does it hang?")
+    return fabric
 
 
 def _wait(run: Run, state: State, parsed: Parsed) -> Fabric:
-    """What the ports hold as soon as it is what the file says, or in the end."""
-    end, pause = time.monotonic() + WITHIN, PAUSE
+    """What the ports hold as soon as it is what the file says, or in the end.
+
+    Some of the ports that differ are watched; when these are right, all are read. Where none differ, OpenSM's sweep is waited for, lest
+    they be read before it has looked at the file.
+    """
+    end, fabric = time.monotonic() + WITHIN, state.fabric
     while True:
-        fabric = seen.fabric(run, state.daemons[0].guid2lid)
-        if fabric.ports and not partitions.changes(fabric.tables, wanted(parsed, fabric)):
+        should = wanted(parsed, fabric)
+        watched = [*dict.fromkeys(change.guid for change in partitions.changes(fabric.tables, should))][:WATCHED]
+        until: dict[str, Any] = {"seconds": LOOK, "ports": {guid: seen.words(should[guid]) for guid in watched}}
+        if not watched:
+            until.update(before=state.fabric.activity, least=SWEEP * len(state.fabric.ports))
+        fabric = seen.fabric(run, state.daemons[0].guid2lid, until)
+        right = fabric.ports and fabric.come and not partitions.changes(fabric.tables, wanted(parsed, fabric))
+        over = time.monotonic() >= end or fabric.master not in ("", state.fabric.master) or not all(map(seen.runs, state.daemons))
+        if right or over:
             return fabric
-        if time.monotonic() >= end:
-            return fabric
-        time.sleep(pause)
-        pause = min(2 * pause, 1)
+        if fabric.error:
+            time.sleep(PAUSE)
 
 
 def _undone(
@@ -100,7 +122,10 @@ def _undone(
         try:
             hang_up(session, state)
             fabric = _wait(run, state, state.parsed) if state.role == "master" else None
-            if fabric and (fabric.error or partitions.changes(fabric.tables, wanted(state.parsed, fabric))):
+            if fabric and fabric.master != state.fabric.master:
+                wrong = (f"The master is {fabric.master or 'nobody'} now, and sets the tables: see `sminfo`, switch off what is not ours, "
+                         "and run again")
+            elif fabric and (fabric.error or not fabric.come or partitions.changes(fabric.tables, wanted(state.parsed, fabric))):
                 wrong = "The ports do not hold what the old file says either: look at the log of opensm, and whether it hangs"
         except ClusterwrightError as trouble:
             wrong = str(trouble)

@@ -165,7 +165,7 @@ def adapters() -> list[dict[str, str]]:
         read = {key: _text(device / name) for key, name in (("firmware", "fw_ver"), ("psid", "board_id"), ("type", "hca_type"))}
         if read["firmware"]:
             guid = _text(device / "node_guid").replace(":", "")
-            found.append({"name": device.name, "guid": f"0x{guid}" if guid else "", **read})
+            found.append({"name": device.name, "guid": f"0x{guid}" if guid else "", "link": _text(device / "ports/1/link_layer"), **read})
     return found
 
 

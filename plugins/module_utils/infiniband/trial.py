@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A trial: the real OpenSM reads the new file on a simulated fabric that has the same ports, and the tables that it programs are read back.
 
-It needs ibsim, and is left out where that is not installed. All ports hang on simulated switches of 128 ports, because what a port may do
-does not depend on where it is. The trial reaches no real fabric: it goes on only when the simulator's library is seen to be loaded.
+It needs ibsim, and is left out where that is not installed. OpenSM reads the whole file, whatever ports there are: it passes over a member
+that is absent, and discards the file for one that it cannot read. All ports hang on simulated switches of 128 ports, because what a port
+may do does not depend on where it is. The trial reaches no real fabric: it goes on only when the simulator's library is seen to be loaded.
+What one leaves that was killed ends by itself, or is removed by a later one.
 
 Sources: ibsim-run(1), opensm(8). In ibsim a port's GUID is its node's plus one, and a port holds 64 P_Keys.
 """
@@ -16,6 +18,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +28,7 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband impor
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.observe import Fabric
 
 LIBRARIES = ("/usr/lib/*/umad2sim/libumad2sim.so", "/usr/lib64/umad2sim/libumad2sim.so", "/usr/local/lib*/umad2sim/libumad2sim.so")
-SCRATCH = "/run"
+SCRATCH, PREFIX = "/run", "opensm-trial-"
 LEAF = 128          # hosts on a simulated switch
 SIZE = 64           # P_Keys that a simulated port holds
 PATIENCE = 120      # seconds
@@ -34,11 +37,12 @@ _SWITCHES, _CORE = 0xFD00000000000000, 0xFDFFFFFFFFFFFFFF
 # $1: the directory, $2: the library, $3: the name of the simulator's socket, $4: a Python, $5: how many ports, $6: the program that reads.
 _SCRIPT = """
 cd "$1" || exit 1
-unset LD_PRELOAD
+unset LD_PRELOAD IBSIM_SERVER_NAME
 export IBSIM_SOCKNAME="$3" SIM_HOST=host0 OSM_CACHE_DIR="$1" OSM_TMP_DIR="$1"
 LD_PRELOAD="$2" grep -q libumad2sim /proc/self/maps || exit 4
 mkfifo console
-ibsim -s -f said.ibsim -N $(($5 * 2 + 100)) -S $(($5 / {LEAF} + 10)) -P $(($5 * 4 + 1000)) fabric.net <>console >simulator 2>&1 &
+timeout {LONGEST} ibsim -s -f said.ibsim \\
+    -N $(($5 * 2 + 100)) -S $(($5 / {LEAF} + 10)) -P $(($5 * 4 + 1000)) fabric.net <>console >simulator 2>&1 &
 simulator=$!
 trap 'kill $simulator' EXIT
 left=500
@@ -48,8 +52,8 @@ until grep -q "@$3:" /proc/net/unix; do
     sleep 0.01
 done
 LD_PRELOAD="$2" timeout {PATIENCE} opensm -o -F opensm.conf >said 2>&1 || exit 3
-LD_PRELOAD="$2" "$4" -c "$6" guid2lid
-""".replace("{LEAF}", str(LEAF)).replace("{PATIENCE}", str(PATIENCE))
+LD_PRELOAD="$2" "$4" -IS -c "$6" guid2lid
+""".replace("{LEAF}", str(LEAF)).replace("{PATIENCE}", str(PATIENCE)).replace("{LONGEST}", str(2 * PATIENCE))
 
 
 def library() -> str:
@@ -63,10 +67,11 @@ def library() -> str:
 def start(run: Run, text: str, guids: Sequence[str], manager: str, preload: str) -> tuple[Fabric, str]:
     """What the fabric holds after OpenSM has read this text, and why OpenSM has discarded it (empty: it says nothing of the kind).
 
-    guids: all ports; manager: that of the subnet manager, one of them.
+    guids: the ports that there are; manager: that of the subnet manager, one of them.
     """
+    _sweep()
     ordered = [manager, *(guid for guid in guids if guid != manager)]
-    with tempfile.TemporaryDirectory(prefix="opensm-trial-", dir=SCRATCH) as scratch:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=SCRATCH) as scratch:
         folder = Path(scratch)
         (folder / "partitions.conf").write_bytes(text.encode(errors="surrogateescape"))
         (folder / "fabric.net").write_text(topology(ordered))
@@ -98,6 +103,16 @@ def topology(guids: Sequence[str]) -> str:
     for host, guid in enumerate(guids):
         lines += [f"caguid={int(guid, 16) - 1:#x}", f'Ca 1 "host{host}"', f'[1] "leaf{host // LEAF}"[{host % LEAF + 1}]', ""]
     return "\n".join(lines)
+
+
+def _sweep() -> None:
+    """Removes what trials have left that were killed."""
+    for folder in Path(SCRATCH).glob(f"{PREFIX}*"):
+        try:
+            if time.time() - folder.stat().st_mtime > 4 * PATIENCE:
+                shutil.rmtree(folder)
+        except OSError:     # another one has just done so
+            continue
 
 
 def _last(path: Path) -> str:

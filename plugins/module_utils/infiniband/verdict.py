@@ -28,6 +28,26 @@ def compare(intent: FabricIntent, seen: Topology) -> list[Finding]:
     return [*_managers(intent, seen), *_ports(intent, seen), *_links(intent, seen), *_cables(intent, seen)]
 
 
+def firmware(intent: FabricIntent, adapters: Mapping[str, Sequence[Mapping[str, str]]]) -> list[Finding]:
+    """Which HCAs have another firmware than is declared for their PSID. adapters: by node, as its kernel shows them."""
+    declared, found = intent.get("firmware", {}), []
+    for name, adapter in ((name, adapter) for name, listed in adapters.items() for adapter in listed):
+        label, version = f"{adapter['name']} of {name} ({adapter['psid']})", declared.get(adapter["psid"])
+        if not declared or adapter.get("link") == "Ethernet":
+            continue
+        if version is None:
+            found.append(_finding("psid", name, f"{label} is a board without a declared firmware: add its PSID, or see why it is "
+                                  "another one", **_adapter(adapter)))
+        elif adapter["firmware"] != version:
+            found.append(_finding("firmware", name, f"{label} has firmware {adapter['firmware']} and not {version}: burn it while the node "
+                                  "is drained (docs/runbooks/infiniband.md)", should=version, **_adapter(adapter)))
+    return found
+
+
+def _adapter(adapter: Mapping[str, str]) -> dict[str, str]:
+    return {"adapter": adapter["name"], "psid": adapter["psid"], "has": adapter["firmware"]}
+
+
 def notes(intent: FabricIntent, seen: Topology) -> list[str]:
     """What is not wrong and may become so."""
     known, declared = names(intent), _declared_managers(intent)

@@ -12,11 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...module_utils.infiniband.codes import MTU, RATE, USUAL_MTU, USUAL_SL
-from ...module_utils.infiniband.intent import CableIntent, FabricIntent, MemberIntent, PartitionIntent, PartitionsIntent, Port
-from .types import Cluster, Fabric, Network, Tenant
+from ...module_utils.infiniband.codes import FULL_BIT, MTU, RATE, USUAL_MTU, USUAL_SL
+from ...module_utils.infiniband.intent import (
+    CableIntent,
+    FabricIntent,
+    HostPort,
+    LevelsIntent,
+    MemberIntent,
+    PartitionIntent,
+    PartitionsIntent,
+    Port,
+)
+from .types import Cluster, Fabric, Network, NodeGroup, Tenant
 
 INFINIBAND = "infiniband"
+LANES = 15                  # for data: virtual lanes 0 to 14
+LEVELS = 16                 # service levels 0 to 15
+USUAL_WEIGHT = 64           # of a lane in arbitration, in 64 bytes: one packet of 4 KiB
 
 
 def partitions(cluster: Cluster) -> dict[str, PartitionsIntent]:
@@ -40,6 +52,41 @@ def ports(cluster: Cluster, fabric: str) -> dict[str, list[str]]:
                     if position in interface.guids:
                         known.append(interface.guids[position])
     return found
+
+
+def levels(cluster: Cluster) -> dict[str, LevelsIntent]:
+    """The service levels of each InfiniBand fabric that has some, by its name.
+
+    Each SL that a level has gets a lane of its own, in order; SL 0, and those that no level has, share lane 0. A port that has fewer
+    lanes folds them (OpenSM takes the number of the lane modulo theirs).
+    """
+    return {name: _levels(fabric) for name, fabric in cluster.fabrics.items() if fabric.kind == INFINIBAND and fabric.qos}
+
+
+def host_ports(cluster: Cluster) -> dict[str, list[HostPort]]:
+    """The InfiniBand ports of each node, as far as their GUIDs are known."""
+    found: dict[str, list[HostPort]] = {}
+    for fabric in cluster.fabrics.values():
+        if fabric.kind != INFINIBAND:
+            continue
+        keys: dict[str, list[tuple[str, int]]] = {}
+        for partition in _fabric(cluster, fabric)["partitions"]:
+            for member in partition["members"] if partition["ipoib"] else ():
+                keys.setdefault(member["guid"], []).append((partition["name"], partition["pkey"] | FULL_BIT))
+        for group in cluster.groups:
+            for interface in group.interfaces.values():
+                for position, guid in interface.guids.items() if interface.fabric == fabric.name else ():
+                    found.setdefault(group.names[position], []).append(
+                        {"name": interface.name, "guid": guid, "mtu": interface.mtu or 0,
+                         "children": [{"name": f"{interface.name}.{key:04x}", "partition": partition, "pkey": key}
+                                      for partition, key in keys.get(guid, ())]})
+    return found
+
+
+def plugged_in(cluster: Cluster, group: NodeGroup) -> bool:
+    """Whether these nodes have an interface on an InfiniBand fabric."""
+    return any((fabric := cluster.fabrics.get(interface.fabric or "")) is not None and fabric.kind == INFINIBAND
+               for interface in group.interfaces.values())
 
 
 def members(cluster: Cluster, holder: Tenant | Network) -> tuple[str, ...]:
@@ -80,14 +127,29 @@ def _fabric(cluster: Cluster, fabric: Fabric) -> PartitionsIntent:
     }
 
 
+def _levels(fabric: Fabric) -> LevelsIntent:
+    lanes = [USUAL_SL, *sorted({*fabric.qos.values()} - {USUAL_SL})]
+    weights: dict[int, int] = {}
+    for level, sl in fabric.qos.items():
+        lane = lanes.index(sl) % LANES
+        weights[lane] = max(weights.get(lane, 0), fabric.qos_weights.get(level, USUAL_WEIGHT))
+    return {
+        "sl2vl": [lanes.index(sl) % LANES if sl in lanes else 0 for sl in range(LEVELS)],
+        "weights": [weights.get(lane, USUAL_WEIGHT) for lane in range(min(len(lanes), LANES))],
+    }
+
+
 def _seen(cluster: Cluster, fabric: Fabric) -> FabricIntent:
     plugged = ports(cluster, fabric.name)
-    return {
+    seen: FabricIntent = {
         "fabric": fabric.name, "speed": fabric.speed or "", "width": fabric.width or "", "mtu": fabric.mtu or 0,
         "managers": _managers(fabric, plugged), "cables": _cables(cluster, fabric),
         "ports": [{"name": name, "guid": guid} for name, guids in plugged.items() for guid in guids],
         "without_guid": [name for name, guids in plugged.items() if not guids],
     }
+    if fabric.firmware:
+        seen["firmware"] = dict(fabric.firmware)
+    return seen
 
 
 def _managers(fabric: Fabric, plugged: dict[str, list[str]]) -> list[Port]:

@@ -120,6 +120,8 @@ MISTAKES = [
      "ib0 has partitions (storage, cfd, bio) but no pkeys: say which P_Keys are ours, such as 0x0100-0x01ff"),
     ([("level: high", "level: hihg")], 22, "ib0 has no level 'hihg'; did you mean 'high'?"),
     ([("[subnet_manager]", "[slurm_login]")], 7, "head1 shall manage ib0, but lacks the role subnet_manager"),
+    ([("  opa0: {kind", "  ib1: {kind: infiniband, managers: head1}\n  opa0: {kind")], 8,
+     "head1 manages ib0 already, and a node manages one InfiniBand fabric: name another for ib1"),
     ([("admin: {subnet: 10.0.0.0/16}", "admin: {subnet: 10.0.0.0/16}\n  lan: {subnet: 10.2.0.0/16, pkey: 0x0120}")], 5,
      "network lan has a P_Key, but none of its nodes is on a fabric: its partition has no full member, and nobody could talk in it"),
     ([("  cfd: {", f"  {'c' * 32}: {{"), ("[storage, cfd]", "[storage]"), ("reaches: [cfd]", "reaches: [storage]")], 22,
@@ -209,3 +211,43 @@ def test_cables_of_a_fabric_are_the_rows_of_its_interfaces(folder):
     assert compile_infiniband.fabrics(folder.load(text, guids_csv=GUIDS))["ib0"]["cables"] == [
         {"name": "cn1", "guid": "0x0002c90300000003", "switch": "ibsw1", "port": "IB1/3"},
         {"name": "cn2", "guid": "0x0002c90300000004", "switch": "ibsw1", "port": "IB1/4"}]
+
+
+def test_the_firmware_of_a_board_reaches_what_shall_be_seen(folder):
+    assert "firmware" not in compile_infiniband.fabrics(folder.load(CLUSTER, guids_csv=GUIDS))["ib0"]
+    text = CLUSTER.replace("rate: 56", "rate: 56, firmware: {MT_0000000223: 20.31.1014}")
+    assert compile_infiniband.fabrics(folder.load(text, guids_csv=GUIDS))["ib0"]["firmware"] == {"MT_0000000223": "20.31.1014"}
+
+
+def test_each_level_has_a_lane_of_its_own_and_those_without_share_the_first(folder):
+    levels = "high: {sl: 2, weight: 192}, low: {sl: 5, weight: 16}, plain: {sl: 0}, also: {sl: 5}"
+    cluster = folder.load(CLUSTER.replace("high: {sl: 2}", levels), guids_csv=GUIDS)
+    assert compile_infiniband.levels(cluster) == {
+        "ib0": {"sl2vl": [0, 0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "weights": [64, 192, 64]}}
+    groups = {group.name: group for group in hostvars.groups(cluster)}
+    assert groups["subnet_manager"].variables["ib_levels"] == compile_infiniband.levels(cluster)
+    assert compile_infiniband.levels(folder.load(CLUSTER.replace(", qos: {high: {sl: 2}}", "").replace(", qos: {level: high}", ""),
+                                                 guids_csv=GUIDS)) == {}
+
+
+def test_sixteen_levels_use_no_lane_that_is_not_for_data(folder):
+    levels = ", ".join(f"l{sl}: {{sl: {sl}}}" for sl in range(16))
+    cluster = folder.load(CLUSTER.replace("high: {sl: 2}", f"high: {{sl: 2}}, {levels}"), guids_csv=GUIDS)
+    intent = compile_infiniband.levels(cluster)["ib0"]
+    assert max(intent["sl2vl"]) == 14 and len(intent["weights"]) == 15
+
+
+def test_a_node_has_an_interface_in_each_of_its_partitions_that_carries_ip(folder):
+    cluster = folder.load(CLUSTER, guids_csv=GUIDS)
+    variables = {name: host for _group, hosts in hostvars.host_vars(cluster) for name, host in hosts}
+    assert variables["cn3"]["ib_ports"] == [{"name": "ib0", "guid": "0x0002c90300000005", "mtu": 0, "children": [
+        {"name": "ib0.8110", "partition": "storage", "pkey": 0x8110}, {"name": "ib0.8101", "partition": "cfd", "pkey": 0x8101}]}]
+    assert variables["head1"]["ib_ports"][0]["children"] == [] and "ib_ports" not in variables["knl1"]
+    members = {group.name: group for group in hostvars.groups(cluster)}["infiniband"].children
+    assert members == ["nodeset_head1", "nodeset_store_1_2", "nodeset_cn_1_4"]
+
+
+def test_a_node_whose_guid_nobody_knows_has_no_ports(folder):
+    cluster = folder.load(CLUSTER, guids_csv=GUIDS.replace("cn4,0x0002c90300000006\n", "cn4,\n"))
+    variables = {name: host for _group, hosts in hostvars.host_vars(cluster) for name, host in hosts}
+    assert "ib_ports" in variables["cn3"] and "ib_ports" not in variables["cn4"]

@@ -42,7 +42,9 @@ def test_the_hcas_of_this_host(call_module, asked, tmp_path):
     (tmp_path / "mlx4_0" / "fw_ver").write_text("2.42.5000\n")
     (tmp_path / "mlx4_0" / "board_id").write_text("MT_1090120019\n")
     adapters = call_module(ib_fabric_facts)["adapters"]
-    assert adapters == [{"name": "mlx4_0", "guid": "", "firmware": "2.42.5000", "psid": "MT_1090120019", "type": ""}]
+    assert adapters == [{"name": "mlx4_0", "guid": "", "link": "", "firmware": "2.42.5000", "psid": "MT_1090120019", "type": ""}]
+    alone = call_module(ib_fabric_facts, fabric=False)
+    assert alone["adapters"] == adapters and "nodes" not in alone and len(asked) == 1
 
 
 @pytest.mark.parametrize("options", [{"interval": -1}, {"interval": 5, "counters": False}])

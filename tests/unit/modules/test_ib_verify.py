@@ -74,3 +74,13 @@ def test_what_is_no_intent_is_refused_before_anything_is_asked(call_module, aske
     assert result["failed"]
     assert result["msg"].startswith(said)
     assert asked == []
+
+
+def test_another_firmware_is_a_finding(call_module, asked):
+    hca = {"name": "mlx5_0", "guid": "", "link": "InfiniBand", "firmware": "20.30.1004", "psid": "MT_0000000223", "type": "MT4123"}
+    intent = {**INTENT, "firmware": {"MT_0000000223": "20.31.1014"}}
+    result = call_module(ib_verify, intent=intent, adapters={"cn2": [hca]})
+    assert result["failed"] and [finding["kind"] for finding in result["findings"]] == ["firmware"]
+    assert "mlx5_0 of cn2 (MT_0000000223) has firmware 20.30.1004 and not 20.31.1014" in result["msg"]
+    assert not call_module(ib_verify, intent=intent, adapters={"cn2": [{**hca, "firmware": "20.31.1014"}]}).get("failed")
+    assert len(asked) == 2

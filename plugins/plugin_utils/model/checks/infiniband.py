@@ -23,6 +23,7 @@ def check(context: Context) -> None:
     fabrics = [fabric for fabric in context.cluster.fabrics.values() if fabric.kind == compile_infiniband.INFINIBAND]
     plugged = {fabric.name: compile_infiniband.ports(context.cluster, fabric.name) for fabric in fabrics}
     _holders(context, plugged)
+    _one_each(context, fabrics)
     intents = compile_infiniband.partitions(context.cluster) if fabrics else {}
     for fabric in fabrics:
         _managers(context, fabric)
@@ -58,6 +59,16 @@ def _managers(context: Context, fabric: Fabric) -> None:
     if lacking and not any(context.complained(("nodes", context.group_of[name].nodeset)) for name in lacking):
         context.error(("fabrics", fabric.name, "managers"), f"{nodeset.fold_some(lacking)} shall manage {fabric.name}, but lacks the role "
                                                             "subnet_manager")
+
+
+def _one_each(context: Context, fabrics: list[Fabric]) -> None:
+    """A node runs one subnet manager, with one set of files."""
+    managed: dict[str, str] = {}
+    for fabric in fabrics:
+        taken = [name for name in fabric.managers if managed.setdefault(name, fabric.name) != fabric.name]
+        if taken:
+            context.error(("fabrics", fabric.name, "managers"), f"{nodeset.fold_some(taken)} manages {managed[taken[0]]} already, and a "
+                                                                f"node manages one InfiniBand fabric: name another for {fabric.name}")
 
 
 def _levels(context: Context, fabric: Fabric, ports: dict[str, list[str]]) -> None:

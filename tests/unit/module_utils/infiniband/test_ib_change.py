@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError
-from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband import change, observe, partitions
+from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import Result
+from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband import change, observe, partitions, programming
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.definition import Parsed
 from ansible_collections.clusterwright.hpc.plugins.module_utils.infiniband.observe import Daemon, Fabric, PortState
 from ansible_collections.clusterwright.hpc.plugins.module_utils.node.files import FilesState, FileState
+from ansible_collections.clusterwright.hpc.plugins.module_utils.node.session import Session
 
 HEAD, ONE, TWO, THREE = (f"0x0002c903000000{n:02x}" for n in (1, 11, 12, 13))
 PATH = "/etc/opensm/partitions.conf"
@@ -57,7 +60,7 @@ def test_a_new_file_is_one_guid_a_line(intent):
 def test_what_is_as_declared_needs_nothing(intent):
     state = there(CLEAN, live=True)
     plan = change.plan(intent, state)
-    assert (plan.commands(state), plan.changes, plan.impact, plan.absent) == ([], [], [], [])
+    assert (plan.commands(state), plan.changes, plan.impact, change.absent(intent, state)) == ([], [], [], [])
 
 
 def test_a_fabric_that_has_drifted_from_its_file_reads_it_again(intent):
@@ -166,3 +169,48 @@ def test_which_files_an_opensm_uses(tmp_path, monkeypatch):
 def test_keys_as_a_port_holds_them_are_memberships():
     assert observe.table([0xFFFF, 0x0101, 0x8101, 0x0102]) == {0x7FFF: "full", 0x101: "full", 0x102: "limited"}
     assert "what is this" in observe.answer(1, "", "what is this").error
+
+
+def test_what_opensm_has_not_read_is_not_proven(intent, monkeypatch):
+    state = there(CLEAN, live=True)
+    plan = change.plan(intent, state)
+    monkeypatch.setattr(programming, "WITHIN", 0)
+    monkeypatch.setattr(observe, "runs", lambda _daemon: True)
+    seen = []
+    monkeypatch.setattr(observe, "fabric", lambda _run, _path, until: seen.append(until) or dataclasses.replace(state.fabric, come=False))
+    with pytest.raises(ClusterwrightError, match=r"opensm \(process 7\) has not read the new file within 0 s"):
+        programming._prove(None, state, plan)
+    assert seen == [{"seconds": 2, "ports": {}, "before": 0, "least": 8}], "no table changes, so its sweep is waited for"
+    monkeypatch.setattr(observe, "runs", lambda _daemon: False)
+    with pytest.raises(ClusterwrightError, match=r"opensm \(process 7\) has ended meanwhile"):
+        programming._prove(None, state, plan)
+
+
+def test_the_ports_of_a_trial_are_those_that_change_and_one_of_each_table():
+    tables = {HEAD: {0x7FFF: "full"}, ONE: {0x7FFF: "limited"}, TWO: {0x7FFF: "limited"}, THREE: {0x7FFF: "limited"}}
+    assert change._tried(tables, [], HEAD) == [HEAD, ONE]
+    assert change._tried(tables, [partitions.Change(THREE, 0x101, "full", "")], HEAD) == [HEAD, THREE, ONE]
+
+
+def test_jobs_on_nodes_that_lose_a_partition_are_in_the_impact(intent):
+    state = there(CLEAN, live=True)
+    intent["ports"] = [intent["partitions"][0]["members"].pop(1)]
+    plan = change.plan(intent, state, True, [{"id": "42", "user": "ada", "nodes": "cn[1-3]"}])
+    assert kinds(plan) == ["partition_lost", "job_cut"]
+    assert plan.impact[1]["text"] == "job 42 of ada runs on cn2, which loses cfd (0x0101)"
+
+
+def test_a_master_that_is_none_of_ours(intent):
+    assert kinds(change.plan(intent, there(CLEAN, live=True, master=TWO)))[-1] == "foreign_master"
+
+
+def test_another_master_in_the_middle_of_a_change_is_named(intent, monkeypatch):
+    state = there(CLEAN, live=True)
+    monkeypatch.setattr(observe, "runs", lambda _daemon: True)
+    monkeypatch.setattr(observe, "fabric", lambda _run, _path, _until: dataclasses.replace(state.fabric, master=TWO, come=False))
+    with pytest.raises(ClusterwrightError, match=f"the master subnet manager is now {TWO}, and was {HEAD}") as caught:
+        programming._prove(None, state, change.plan(intent, state))
+    session = Session(lambda _argv: Result(0, "", ""))
+    told = programming._undone(None, state, session, caught.value, [PATH], [], True)
+    assert f"The master is {TWO} now, and sets the tables: see `sminfo`" in str(told)
+    assert (told.details["verified"], told.details["restored_files"]) == (False, [PATH])

@@ -95,13 +95,13 @@ def test_a_host_without_a_port_is_named(answer):
 
 def test_firmware_is_what_the_kernel_of_this_host_says(tmp_path, monkeypatch):
     for name, files in {"mlx5_0": {"fw_ver": "20.31.1014\n", "board_id": "MT_0000000223\n", "node_guid": "b859:9f03:00a1:0012\n",
-                                   "hca_type": "MT4123\n"}, "odd": {}}.items():
-        (tmp_path / name).mkdir()
+                                   "hca_type": "MT4123\n", "ports/1/link_layer": "InfiniBand\n"}, "odd": {}}.items():
+        (tmp_path / name / "ports" / "1").mkdir(parents=True)
         for file, text in files.items():
             (tmp_path / name / file).write_text(text)
     monkeypatch.setattr(topology, "SYSFS", tmp_path)
-    assert topology.adapters() == [{"name": "mlx5_0", "guid": "0xb8599f0300a10012", "firmware": "20.31.1014", "psid": "MT_0000000223",
-                                    "type": "MT4123"}]
+    assert topology.adapters() == [{"name": "mlx5_0", "guid": "0xb8599f0300a10012", "link": "InfiniBand",
+                                    "firmware": "20.31.1014", "psid": "MT_0000000223", "type": "MT4123"}]
     monkeypatch.setattr(topology, "SYSFS", tmp_path / "none")
     assert topology.adapters() == []
 

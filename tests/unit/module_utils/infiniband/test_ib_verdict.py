@@ -175,3 +175,14 @@ def test_kinds_of_pairs_say_the_same_as_all_pairs(tables):
     for pair, (one, other) in zip(every, itertools.combinations(seen.hosts, 2)):
         assert {pair.one, pair.other} == {one, other}
         assert pair.verdict == pairs.may_talk(seen.tables[one], seen.tables[other])
+
+
+def test_firmware_is_compared_by_board(wanted):
+    board = {"name": "mlx5_0", "guid": "", "link": "InfiniBand", "firmware": "20.31.1014", "psid": "MT_0000000223", "type": "MT4123"}
+    seen = {"cn1": [board], "cn2": [{**board, "firmware": "20.30.1004"}], "cn3": [{**board, "psid": "MT_0000000010"}],
+            "cn4": [{**board, "psid": "MT_0000000359", "link": "Ethernet"}], "cn5": []}
+    assert verdict.firmware(wanted, seen) == [], "nothing is declared"
+    found = verdict.firmware({**wanted, "firmware": {"MT_0000000223": "20.31.1014"}}, seen)
+    assert [(finding["kind"], finding["name"]) for finding in found] == [("firmware", "cn2"), ("psid", "cn3")]
+    assert found[0]["text"].startswith("mlx5_0 of cn2 (MT_0000000223) has firmware 20.30.1004 and not 20.31.1014: burn it")
+    assert (found[0]["has"], found[0]["should"], found[0]["psid"]) == ("20.30.1004", "20.31.1014", "MT_0000000223")
