@@ -115,13 +115,13 @@ test-integration: system setup-test ## real munge and Slurm in containers, on ba
 	@$(BIN)/python $(PYTEST) -m "not slow" $(wildcard tests/integration/test_*.py)
 
 DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm opa-basic-tools openvswitch-switch iproute2 iputils-ping \
-	ipmitool freeipmi-tools snmp
+	ipmitool freeipmi-tools openipmi snmp
 test-devices: system-test setup-test ## switches and fabrics: simulated ones, real OpenSM, real checkers
 	@tools/preflight.sh install $(DEVICE_PACKAGES)
 	@$(BIN)/python $(PYTEST) -n 4 --dist worksteal -m "not slow" $(wildcard tests/integration/*/)
 
 test-slow: system setup-test ## what takes minutes a test
-	@tools/preflight.sh install $(DEVICE_PACKAGES)
+	@tools/preflight.sh install $(DEVICE_PACKAGES) qemu-system-x86 e2fsprogs
 	@$(BIN)/python $(PYTEST) -m slow tests
 
 # A home of its own, because a copy of the collection in the user's would be taken instead of the checkout.

@@ -106,6 +106,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
                 if getattr(cluster, variable):
                     inventory.set_variable("all", f"cluster_{variable}", getattr(cluster, variable))
             inventory.set_variable("all", "cluster_file", path)
+            if cluster.outlets:
+                inventory.set_variable("all", "power_outlets", cluster.outlets)
             hosts_of = dict(hostvars.host_vars(cluster))
             groups = hostvars.groups(cluster)
             _add_groups(inventory, list(hosts_of), groups)

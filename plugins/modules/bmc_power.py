@@ -20,7 +20,7 @@ description:
 options:
   state:
     description:
-      - V(status) only reads. FreeIPMI's C(ipmipower) is used for many IPMI BMCs where it is installed, which is quicker.
+      - V(status) only reads.
       - V(on) and V(off). V(off) cuts the power at once.
       - V(soft) asks the system to shut down and waits until it is off.
       - V(cycle) switches off, waits five seconds, and switches on; a machine that is off is switched on. Each run does it again.
@@ -141,7 +141,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import options, power
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.verdict import bad, sentence
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError, fail
-from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import runner
 
 ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": list(power.STATES), "default": "status"},
@@ -160,10 +159,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if params["at_once"] < 1 or params["pause"] < 0 or params["wait"] <= 0:
         raise ClusterwrightError("at_once has to be at least 1, pause not below 0, and wait more than 0")
     targets = options.targets(params)
-    if state == "status":
-        outcomes = power.status(targets, runner(module), timeout, limit)
-    else:
-        outcomes = power.observe(targets, state, params["check_identity"], timeout, limit)
+    outcomes = power.observe(targets, state, params["check_identity"], timeout, limit)
     before = {name: outcome.value for name, outcome in outcomes.items() if outcome.ok and power.steps(state, outcome.value)}
     after = {name: power.predict(state, is_now) for name, is_now in before.items()}
     told = power.commands(targets, state, before)

@@ -264,6 +264,10 @@ jobs:
       description: When it ends at the latest.
       type: int
       sample: 1795250126
+    restarts:
+      description: How often it was requeued; null where Slurm is older than 24.11.
+      type: int
+      sample: 0
 reservations:
   description: The reservations by name.
   returned: when O(gather) has V(reservations)

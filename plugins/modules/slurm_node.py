@@ -33,13 +33,16 @@ options:
       - V(drained) lets no new job start, and waits until the last one has ended.
       - V(resumed) takes what this module has drained or set down back into service, and waits until it responds.
       - V(down) takes nodes out at once, which ends their jobs.
+      - V(taken) puts the tag on nodes that slurmctld by itself has set down because it lost sight of them (C(Not responding),
+        C(Node unexpectedly rebooted), C(ResumeTimeout reached)), so that V(resumed) takes them back once they are well. All others stay
+        as they are.
       - V(powered_up) and V(powered_down) use Slurm's power saving. A node with jobs goes down when they have ended.
     type: str
-    choices: [responding, drained, resumed, down, powered_up, powered_down]
+    choices: [responding, drained, resumed, down, taken, powered_up, powered_down]
     default: responding
   reason:
     description:
-      - Why, without the tag. Required for V(drained) and V(down).
+      - Why, without the tag. Required for V(drained), V(down) and V(taken).
       - With V(resumed), only nodes that were taken out for this reason are resumed, or for a part of it that begins with it and a colon.
     type: str
   once:
@@ -49,7 +52,9 @@ options:
     type: bool
     default: false
   end_jobs:
-    description: Let V(down) end jobs, and V(drained) those whose nodes are still being powered up. Otherwise both are refused.
+    description:
+      - Let V(down) end jobs, and V(drained) those whose nodes are still being powered up. Otherwise both are refused.
+      - With V(powered_down), nodes go down at once, those that are being powered up too, and jobs there end or wait anew.
     type: bool
     default: false
   timeout:
@@ -170,7 +175,7 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run impor
 from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm import drain
 from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm import nodes as slurm_nodes
 
-STATES = ["responding", "drained", "resumed", "down", "powered_up", "powered_down"]
+STATES = ["responding", "drained", "resumed", "down", "taken", "powered_up", "powered_down"]
 ARGUMENT_SPEC = {
     "nodes": {"type": "list", "elements": "str", "required": True},
     "state": {"type": "str", "choices": STATES, "default": "responding"},
@@ -239,7 +244,7 @@ def main() -> None:
     """Names first, then what is asked of them."""
     module = AnsibleModule(
         argument_spec=ARGUMENT_SPEC,
-        required_if=[("state", state, ["reason"]) for state in ("drained", "down")] + [("once", True, ["reason"])],
+        required_if=[("state", state, ["reason"]) for state in ("drained", "down", "taken")] + [("once", True, ["reason"])],
         supports_check_mode=True,
     )
     reads = module.params["state"] == "responding"

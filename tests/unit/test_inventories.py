@@ -26,7 +26,7 @@ def test_all_are_known():
 
 @pytest.mark.parametrize(("name", "nodes", "switches", "tenants", "fabrics"), [
     ("lab", 6, 2, ["bio", "geo"], []),
-    ("homelab5", 5, 0, [], ["ib0"]),
+    ("homelab5", 5, 1, [], ["ib0"]),
     ("knl300", 302, 8, ["cfd"], ["ib0", "opa0"]),
     ("tenants", 61, 2, ["climate", "chem", "physics"], ["ib0", "opa0"]),
 ])
@@ -42,6 +42,14 @@ def test_an_example_loads(name, nodes, switches, tenants, fabrics):
 
 def test_the_homelab_fits_on_one_screen():
     assert len((INVENTORIES / "homelab5" / "cluster.yml").read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_the_homelab_has_a_socket_for_its_infiniband_switch_and_ports_for_its_nodes():
+    cluster = load("homelab5")
+    assert cluster.outlets == [{"name": "ib-switch", "driver": "tasmota", "address": "192.168.10.60", "number": 1}]
+    ((_own, [(_name, switch)]),) = [entry for entry in hostvars.host_vars(cluster) if entry[0] == "nodeset_sw1"]
+    access = [port["description"] for port in switch["switch_intent"]["ports"] if port["untagged"] == 10 and not port["protected"]]
+    assert access == ["head1 eth0", "n1 eth0", "n2 eth0", "n3 eth0", "n4 eth0"]
 
 
 def test_the_tenants_have_switches_of_two_makers_and_nodes_on_both_fabrics():

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import access, host, images, nodes, switches
+from . import access, bmcs, host, images, nodes, switches
 from .common import BEGUN, LABEL, LabError, alone, podman, run, say
 from .nodes import Lab
 
@@ -89,6 +89,7 @@ def up(options: argparse.Namespace, labs: Path) -> int:
     cluster = load(options.inventory)
     lab = lab_nodes(cluster)
     wanted = switches.switches_of(cluster, options.inventory)
+    managed = bmcs.bmcs_of(cluster, options.inventory)
     folder = labs / lab.name
     with alone(f"lab {lab.name}"):
         with alone("host", wait=True):
@@ -104,6 +105,7 @@ def up(options: argparse.Namespace, labs: Path) -> int:
             lab = dataclasses.replace(lab, network=f"{lab.network}-{secrets.token_hex(3)}")
             done, host_keys = _bring_up(lab, image_of, key)
         switched = switches.ensure(wanted, folder / "switches")
+        switched |= bmcs.ensure(managed, lab, folder / "bmcs")
         access.write(folder, lab, host_keys, wanted.addresses)
         _prove_ssh(folder, lab)
         if any(built for _, built in ensured.values()):
@@ -111,6 +113,7 @@ def up(options: argparse.Namespace, labs: Path) -> int:
     counts = f"{len(done.create)} created, {len(done.remake)} remade, {len(done.keep)} kept, {len(done.remove)} removed"
     word = "changed" if done.create or done.remake or done.remove or switched else "unchanged"
     simulated = f"; {len(wanted.addresses)} simulated switches" if wanted.addresses else ""
+    simulated += f"; {len(managed.addresses)} simulated BMCs" if managed.addresses else ""
     print(f"lab: {word}: {len(lab.addresses)} nodes up, {counts}{simulated}, {time.monotonic() - BEGUN:.0f} s")
     return 0
 
@@ -164,6 +167,7 @@ def down(options: argparse.Namespace, labs: Path) -> int:
     """Remove containers, network, volumes, switches and directory of the lab, and what was mended on the machine for the last one."""
     name = lab_name(options.inventory)
     with alone(f"lab {name}"):
+        simulated = bmcs.stop(labs / name / "bmcs")  # before the containers: it would start them again
         containers, networks = nodes.remove_all(name)
         volumes = podman("volume", "ls", "-q", "--filter", f"label={LABEL}={name}").split()
         if volumes:
@@ -180,6 +184,7 @@ def down(options: argparse.Namespace, labs: Path) -> int:
             undone = host.undo()
     counts = f"{containers} containers, {networks} networks, {len(volumes)} volumes, {removed_images} images removed"
     counts += ", simulated switches ended" if switched else ""
+    counts += ", simulated BMCs ended" if simulated else ""
     word = "changed" if containers or networks or volumes or had_folder or removed_images or undone else "unchanged"
     print(f"lab: {word}: {counts}, {time.monotonic() - BEGUN:.0f} s")
     return 0
@@ -199,9 +204,14 @@ def status(options: argparse.Namespace, labs: Path) -> int:
     serves = switches.running(labs / lab.name / "switches")
     for name, address in simulated.addresses.items():
         print(f"{name:<16} {address:<16} {'running' if serves else 'missing':<10} simulated {simulated.platforms[name]}")
+    managed = bmcs.bmcs_of(cluster, options.inventory)
+    answers = bmcs.running(labs / lab.name / "bmcs")
+    if managed.addresses:
+        first = next(iter(managed.addresses.values()))
+        print(f"{'BMCs':<16} {first:<16} {'running' if answers else 'missing':<10} {len(managed.addresses)} simulated")
     running = sum(state == "running" for state in states.values())
     print(f"lab: {running} of {len(states)} nodes run; get in by: ssh -F {labs / lab.name}/ssh_config NODE")
-    return 0 if running == len(states) and (serves or not simulated.addresses) else 1
+    return 0 if running == len(states) and (serves or not simulated.addresses) and (answers or not managed.addresses) else 1
 
 
 def image(options: argparse.Namespace, labs: Path) -> int:  # noqa: ARG001 - every command is called alike

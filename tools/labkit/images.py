@@ -19,7 +19,7 @@ REGISTRY_PATIENCE = 10  # seconds for an answer; a machine without a way out mus
 REPOSITORY = "localhost/clusterwright-lab"
 RECIPES = Path(__file__).parent / "recipes"
 LACKS = {"bookworm": ["sackd"]}  # packages of the recipes that a release does not have; their units go with them
-VARIANTS = {"bare": "base", "slurm": "bare", "upgrade": "slurm"}  # what each is built on
+VARIANTS = {"bare": "base", "slurm": "bare", "upgrade": "slurm", "ceph": "bare"}  # what each is built on
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # The apt settings that decide whether this machine's package sources can be reached and trusted.

@@ -10,27 +10,23 @@ import hashlib
 import importlib.util
 import ipaddress
 import json
-import os
 import secrets
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .common import LabError, last_line, say
+from . import background
+from .common import LabError, say
 from .nodes import wait_for_ssh
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 EMULATOR = "tests.simulators.switch"
 PORT = 2222
+MARK = "told.json"
 USER = "admin"
 MOST_PORTS = 8  # more than the cluster file names, as a real switch has
-START_DEADLINE = 60  # seconds; it takes 2, or 10 on a busy machine
 STILL_GOOD_DEADLINE = 5
-STOP_DEADLINE = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +60,7 @@ def ensure(wanted: Switches, folder: Path) -> bool:
     if not wanted.addresses:
         return stop(folder)
     there = running(folder)
-    good = there and _spec(folder) == wanted.spec and _told(folder) and _answer(wanted)
+    good = there and background.spec_of(folder) == wanted.spec and _told(folder) and _answer(wanted)
     if there and not good:
         say("simulated switches: not as they should be, making them anew, with nothing configured")
     if not good:
@@ -78,72 +74,36 @@ def ensure(wanted: Switches, folder: Path) -> bool:
 
 def running(folder: Path) -> int | None:
     """The pid of the process, if there is one and it is ours."""
-    try:
-        pid = int((folder / "pid").read_text())
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return None
-    return pid if str(folder / "told.json").encode() in words else None
+    return background.running(folder, MARK)
 
 
 def stop(folder: Path) -> bool:
     """End the process; return whether there was one."""
-    found = running(folder)
-    if found:
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            os.kill(found, sign)
-            end = time.monotonic() + STOP_DEADLINE
-            while running(folder) and time.monotonic() < end:
-                time.sleep(0.05)
-            if not running(folder):
-                break
-    for name in ("pid", "spec", "told.json"):
-        (folder / name).unlink(missing_ok=True)
-    return bool(found)
+    stopped = background.stop(folder, MARK)
+    (folder / MARK).unlink(missing_ok=True)
+    return stopped
 
 
 def _start(wanted: Switches, folder: Path) -> None:
     if not importlib.util.find_spec("asyncssh"):
         raise LabError("simulated switches need the Python package asyncssh; run `make setup-lab`")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    password, log, told = folder / "password", folder / "log", folder / "told.json"
+    password, told = folder / "password", folder / MARK
     if not (password.exists() and password.read_text().strip()):
         password.touch(mode=0o600)
         password.write_text(secrets.token_urlsafe(16) + "\n")
     (folder / "spec").write_text(wanted.spec)
     command = [sys.executable, "-m", EMULATOR, "-i", str(wanted.inventory), "--port", str(PORT), "--ports", str(MOST_PORTS),
                "--user", USER, "--password-file", str(password), "--write", str(told)]  # fmt: skip
-    # Started by Ansible, this process has settings of that run that are not meant for another one.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
-    environment["ANSIBLE_CONFIG"] = str(CHECKOUT / "ansible.cfg")
-    with log.open("w") as output:
-        # The shell writes the pid before anything else happens: a process that nobody knows of could not be stopped.
-        child = subprocess.Popen(
-            ["sh", "-c", 'echo $$ > "$0"; exec "$@"', str(folder / "pid"), *command],
-            cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
-    end = time.monotonic() + START_DEADLINE
-    while not told.exists():
-        if child.poll() is not None:
-            raise LabError(f"simulated switches: the process ended: {last_line(log.read_text())}; all that it said is in {log}")
-        if time.monotonic() > end:
-            raise LabError(f"simulated switches: they do not serve after {START_DEADLINE} s; what the process said is in {log}")
-        time.sleep(0.05)
+    background.start(folder, "simulated switches", command, told.exists)
 
 
 def _told(folder: Path) -> dict[str, dict[str, Any]]:
     try:
-        told: dict[str, dict[str, Any]] = json.loads((folder / "told.json").read_text())
+        told: dict[str, dict[str, Any]] = json.loads((folder / MARK).read_text())
     except (OSError, ValueError):
         return {}
     return told
-
-
-def _spec(folder: Path) -> str:
-    try:
-        return (folder / "spec").read_text()
-    except OSError:
-        return ""
 
 
 def _answer(wanted: Switches) -> bool:

@@ -180,7 +180,7 @@ def _ask(run: Run, state: State, wanted: Mapping[str, str], scratch: Path, may_c
     if not changed and state.loaded:
         return state
     _refuse_unresolvable(wanted["slurm.conf"])
-    after = trial.start(run, wanted, state.host)
+    after = trial.start(run, wanted, state.host, may_come)
     if not may_come and _begins_to_account(state, wanted):
         _refuse_silent_dbd(running.settings(wanted["slurm.conf"]))
     before, jobs = None, None

@@ -134,7 +134,7 @@ def plan(request: Request, names: Sequence[str], nodes: Mapping[str, NodeState])
         mine = ours(node, request.reason)
         if request.once and not mine and has_note(node, request.reason):
             done.append(name)
-        elif out and not mine:
+        elif out and not mine and not (request.state == "taken" and slurm_nodes.lost(node)):
             left_alone[name] = f"{node}{f', by {node.reason_by}' if node.reason_by else ''}"
         else:
             keys = _STEPS[request.state](request, node)
@@ -162,6 +162,10 @@ def _down(request: Request, node: NodeState) -> tuple[tuple[str, str], ...]:
     return (("state", "down"), ("reason", tagged(request.reason)))
 
 
+def _take(request: Request, node: NodeState) -> tuple[tuple[str, str], ...]:
+    return _down(request, node) if slurm_nodes.lost(node) else ()
+
+
 def _resume(request: Request, node: NodeState) -> tuple[tuple[str, str], ...]:
     # Slurm resumes no node whose hardware it refuses.
     if not node.states & slurm_nodes.OUT or node.states & slurm_nodes.REFUSED:
@@ -177,12 +181,14 @@ def _power_up(_request: Request, node: NodeState) -> tuple[tuple[str, str], ...]
     return (("state", "power_up"),) if up else ()
 
 
-def _power_down(_request: Request, node: NodeState) -> tuple[tuple[str, str], ...]:
+def _power_down(request: Request, node: NodeState) -> tuple[tuple[str, str], ...]:
+    if request.end_jobs:
+        return () if node.states & {"POWERED_DOWN", "POWERING_DOWN"} else (("state", "power_down_force"),)
     down = node.states & {"POWERED_DOWN", "POWERING_DOWN", "POWER_DOWN"} and not node.states & {"POWERING_UP", "POWER_UP"}
     return () if down else (("state", "power_down"),)
 
 
-_STEPS = {"drained": _drain, "down": _down, "resumed": _resume, "powered_up": _power_up, "powered_down": _power_down}
+_STEPS = {"drained": _drain, "down": _down, "taken": _take, "resumed": _resume, "powered_up": _power_up, "powered_down": _power_down}
 
 
 def predict(node: NodeState, change: Change) -> NodeState:
@@ -243,7 +249,8 @@ def refuse(request: Request, planned: Plan, nodes: Mapping[str, NodeState], runn
 
 def impact(request: Request, running: Sequence[Job]) -> list[dict[str, object]]:
     """What a change does to jobs, as data and in words."""
-    kind, words = {"down": ("job_ends", "ends, or waits anew where it may be requeued")}.get(request.state, ("job_waits", "is waited for"))
+    ends = request.state == "down" or (request.state == "powered_down" and request.end_jobs)
+    kind, words = ("job_ends", "ends, or waits anew where it may be requeued") if ends else ("job_waits", "is waited for")
     return [{"kind": kind, **job._asdict(), "text": f"{job} {words}"} for job in running]
 
 
@@ -301,6 +308,7 @@ def _not_up(states: frozenset[str]) -> str:
 _LATE: dict[str, Callable[[frozenset[str]], str]] = {
     "drained": _not_drained,
     "down": lambda states: "its jobs have not ended yet" if "COMPLETING" in states else "" if "DOWN" in states else "it is not down",
+    "taken": lambda _states: "",
     "powered_up": _not_up,
     "powered_down": lambda states: "" if "POWERED_DOWN" in states and "POWERING_DOWN" not in states else "it is not off",
 }

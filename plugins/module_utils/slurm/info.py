@@ -75,6 +75,7 @@ class Job(TypedDict):
     submitted_at: int | None
     started_at: int | None
     ends_at: int | None
+    restarts: int | None
 
 
 class Partition(TypedDict):
@@ -177,7 +178,8 @@ def job_from_json(entry: Mapping[str, Any]) -> Job:
         state=next((flag for flag in JOB_FLAGS if flag in states), states[0]), reason=_none(entry.get("state_reason", "")),
         nodes=entry.get("nodes", ""), node_count=_count(entry.get("node_count")), cpus=_count(entry.get("cpus")),
         priority=_count(entry.get("priority"), zero=True), time_limit=None if minutes is None else minutes * 60,
-        submitted_at=_count(entry.get("submit_time")), started_at=_count(entry.get("start_time")), ends_at=_count(entry.get("end_time")))
+        submitted_at=_count(entry.get("submit_time")), started_at=_count(entry.get("start_time")), ends_at=_count(entry.get("end_time")),
+        restarts=entry.get("restart_cnt"))
 
 
 def _job_id(entry: Mapping[str, Any]) -> str:
@@ -230,7 +232,7 @@ def jobs_from_lines(output: str, mark: str) -> list[Job]:
             job_id=number(texts[0]), id=texts[1], user=texts[2], account=texts[3], partition=texts[4], qos=texts[5], state=texts[6],
             reason=texts[7], nodes=texts[8], node_count=number(texts[9]), cpus=number(texts[10]), priority=number(texts[11]),
             time_limit=seconds(texts[12]), submitted_at=number(texts[13]), started_at=number(texts[14]), ends_at=number(texts[15]),
-            name=values[16]))
+            restarts=None, name=values[16]))
     return found
 
 

@@ -23,6 +23,9 @@ SILENT = frozenset({"UNKNOWN", "NOT_RESPONDING"})
 REFUSED = frozenset({"INVALID_REG"})
 OUT = frozenset({"DRAIN", "DOWN", "FAIL"})
 ASLEEP = frozenset({"POWERED_DOWN", "POWERING_DOWN", "POWERING_UP", "POWER_DOWN", "CLOUD", "FUTURE", "REBOOT_ISSUED"})
+# Why slurmctld by itself sets a node down that it has lost sight of; there is nothing wrong with such a node but that.
+# It adds that to a Reason which stands there already, or leaves that alone: an old one of ours ends so (see slurm_node, resumed).
+_LOST = re.compile(r"(?:.*: over : )?(?:Not responding|Node unexpectedly rebooted|ResumeTimeout reached)|.*: over")
 PAUSE = 1.0     # seconds between two looks
 GRACE = 5.0     # seconds in which a node that slurmctld refused may register anew, because slurm.conf was just corrected
 
@@ -150,6 +153,11 @@ def withdrawn(names: Sequence[str], nodes: Mapping[str, NodeState]) -> dict[str,
         if node and node.states & OUT and not node.states & (SILENT | REFUSED | ASLEEP) and node.reason_by == "slurm":
             bad[name] = f"slurmctld has taken it out of service, {node}: once the reason is gone, type `{_resume(name)}`"
     return bad
+
+
+def lost(node: NodeState) -> bool:
+    """Whether slurmctld by itself has set this node down, only because it lost sight of it."""
+    return bool(_LOST.fullmatch(node.reason)) and "DOWN" in node.states and not node.states & {"DRAIN", "FAIL"}
 
 
 def _resume(name: str) -> str:

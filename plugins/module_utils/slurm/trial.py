@@ -69,13 +69,13 @@ scontrol show config >config 2>asked && scontrol --all --oneliner show node >nod
 """
 
 
-def start(run: Run, files: Mapping[str, str], host: str) -> running.Slurm:
-    """What the files of /etc/slurm, given by name, mean to the slurmctld of this host.
+def start(run: Run, files: Mapping[str, str], host: str, may_come: bool = False) -> running.Slurm:
+    """What the files of /etc/slurm, given by name, mean to the slurmctld of this host. may_come: programs that they name need not be there.
 
     Raises ClusterwrightError with what slurmctld says against them.
     """
     with _scratch() as scratch:
-        found = _start(run, files, host, scratch)
+        found = _start(run, files, host, scratch, may_come)
         complaints = _complaints(scratch)
     if complaints:
         # What it says of any configuration comes from the host: a plugin without its library, for one.
@@ -162,8 +162,8 @@ def _addressed(line: str) -> str:
     return f"{line[:found.start()]}{line[found.end():]} NodeAddr={STAND_IN}" if found else f"{line} NodeAddr={STAND_IN}"
 
 
-def _start(run: Run, files: Mapping[str, str], host: str, scratch: Path) -> running.Slurm:
-    _fill(files, host, scratch)
+def _start(run: Run, files: Mapping[str, str], host: str, scratch: Path, may_come: bool = False) -> running.Slurm:
+    _fill(files, host, scratch, may_come)
     alone = ["unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child"]
     result = run([*alone, "sh", "-c", _SCRIPT, "sh", str(scratch), str(PATIENCE * 10)])
     texts = {name: _read(scratch / name) for name in ("parsed", "said", "asked", "config", "node", "partition")}
@@ -180,7 +180,7 @@ def _start(run: Run, files: Mapping[str, str], host: str, scratch: Path) -> runn
     return running.parse(texts["config"], texts["node"], texts["partition"])
 
 
-def _fill(files: Mapping[str, str], host: str, scratch: Path) -> None:
+def _fill(files: Mapping[str, str], host: str, scratch: Path, may_come: bool) -> None:
     """The declared files, what else lies in /etc/slurm, and the cluster's name, which slurmctld compares with its own."""
     for entry in sorted(DIRECTORY.iterdir()) if DIRECTORY.is_dir() else ():
         if entry.name not in conf.NAMES and entry.name != "slurmdbd.conf" and not entry.name.endswith("~"):
@@ -188,7 +188,7 @@ def _fill(files: Mapping[str, str], host: str, scratch: Path) -> None:
     for name, text in files.items():
         (scratch / name).write_text(text)
     (scratch / "declared.conf").write_text(files["slurm.conf"])
-    tried = rehearsal(files["slurm.conf"], host, str(scratch), lambda path: os.access(path.strip('"').split(" ")[0], os.X_OK))
+    tried = rehearsal(files["slurm.conf"], host, str(scratch), lambda path: may_come or os.access(path.strip('"').split(" ")[0], os.X_OK))
     (scratch / "slurm.conf").write_text(tried)
     (scratch / "state").mkdir()
     settings = running.settings(files["slurm.conf"])

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
+from ...module_utils.outlet.intent import OutletIntent
 from . import nodeset, tables, units
 from .problems import Mark
 from .source import Source, Trail
@@ -64,6 +65,7 @@ class Builder:
             switches=switches,
             cabling=[cable for row in range(len(data.get("cabling") or [])) for cable in self._cables(row, names_of_switches)],
             ethernet=self._ethernet(data.get("ethernet") or {}),
+            outlets=list(self._each("outlets", self._outlet).values()),
             tenants=self._each("tenants", self._tenant),
             partitions={name: self._partition(name, entry) for name, entry in (slurm.get("partitions") or {}).items()},
             slurm={key: slurm.get(key) or {} for key in ("config", "cgroup", "job_container", "qos", "accounts")},
@@ -118,6 +120,12 @@ class Builder:
             self.source.error(trail, f"'{text}' is not an IPv4 subnet{hint}")
             return None
 
+    def _outlet(self, name: str, entry: dict[str, Any]) -> OutletIntent | None:
+        address = self._address(entry.get("address"), ("outlets", name, "address"))
+        if not address:
+            return None
+        return {"name": name, "driver": entry.get("driver", ""), "address": str(address), "number": entry.get("number", 1)}
+
     def _network(self, name: str, entry: dict[str, Any]) -> Network | None:
         trail = ("networks", name)
         subnet = self._subnet(entry.get("subnet"), (*trail, "subnet"))
@@ -137,8 +145,9 @@ class Builder:
         return Fabric(name, entry.get("kind", "infiniband"), self.names(entry.get("managers"), (*trail, "managers")),
                       entry.get("speed"), entry.get("width"), entry.get("mtu"), pkeys, self.source.mark(trail), entry.get("rate", 10),
                       entry.get("pkey_table", 64), entry.get("default_partition", "limited" if "pkeys" in entry else "full"),
-                      {level: choice["sl"] for level, choice in (entry.get("qos") or {}).items() if choice and "sl" in choice},
-                      {level: choice["group"] for level, choice in (entry.get("qos") or {}).items() if choice and "group" in choice})
+                      entry.get("firmware") or {},
+                      *({level: choice[key] for level, choice in (entry.get("qos") or {}).items() if choice and key in choice}
+                        for key in ("sl", "group", "weight")))
 
     def _hardware(self, name: str, entry: dict[str, Any]) -> Hardware:
         made = Hardware(
@@ -277,6 +286,7 @@ class Builder:
     def _power_saving(self, entry: dict[str, Any]) -> PowerSaving | None:
         if "suspend_time" not in entry:
             return None
-        timeout = entry.get("resume_timeout")
-        return PowerSaving(units.seconds(entry["suspend_time"]), units.seconds(timeout) if timeout else None,
-                           self.names(entry.get("exclude"), ("slurm", "power_saving", "exclude")))
+        timeouts = [units.seconds(entry[key]) if entry.get(key) else None for key in ("suspend_timeout", "resume_timeout")]
+        return PowerSaving(units.seconds(entry["suspend_time"]), timeouts[0], timeouts[1],
+                           self.names(entry.get("exclude"), ("slurm", "power_saving", "exclude")),
+                           tuple(filter(None, entry.get("exclude_partitions") or ())))

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from ...module_utils.slurm.intent import AccountsIntent, Daemon, Keys, SlurmIntent
+from .compile_power import slurm_keys as power_keys
 from .types import Cluster, Interface, NodeGroup, Partition, TopologySwitch
 
 
@@ -23,12 +24,18 @@ def slurm(cluster: Cluster) -> SlurmIntent:
         "enforce": bool(cluster.slurm["accounts"]),
         "nodes": [_slurm_nodes(group) for group in compute],
         "partitions": [_slurm_partition(partition) for partition in cluster.partitions.values()],
-        "config": cluster.slurm["config"],
+        "config": _over(power_keys(cluster), cluster.slurm["config"]),
         "cgroup": cluster.slurm["cgroup"],
         "gres": [line for group in compute for line in _gres(group)],
         "topology": [_topology(switch) for switch in cluster.topology.values()],
         "job_container": cluster.slurm["job_container"],
     }
+
+
+def _over(ours: Keys, said: Keys) -> Keys:
+    """Keys that follow from another section, less those that the file says itself. Slurm reads keys without regard to case."""
+    theirs = {key.lower() for key in said}
+    return {**{key: value for key, value in ours.items() if key.lower() not in theirs}, **said}
 
 
 def slurm_accounts(cluster: Cluster) -> AccountsIntent:

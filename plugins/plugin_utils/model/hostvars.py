@@ -13,8 +13,9 @@ from ipaddress import IPv4Address
 from typing import Any, NamedTuple, TypedDict
 
 from ...module_utils.ethernet.intent import SwitchIntent
+from ...module_utils.infiniband.intent import HostPort
 from . import compile as intents
-from . import compile_ethernet, compile_infiniband, compile_omnipath
+from . import compile_ceph, compile_ethernet, compile_infiniband, compile_omnipath, compile_power
 from .identifiers import identifier
 from .types import BMC, ROLES, Cable, Cluster, NodeGroup
 
@@ -32,6 +33,7 @@ class HostVars(TypedDict, total=False):
     serial_number: str
     unit: str
     switch_intent: SwitchIntent
+    ib_ports: list[HostPort]
 
 
 class Group(NamedTuple):
@@ -50,9 +52,13 @@ def own_group(nodeset: str) -> str:
 
 def host_vars(cluster: Cluster) -> Iterator[tuple[str, list[tuple[str, HostVars]]]]:
     """(own group, [(host, variables)]) for each entry of ``nodes`` and ``switches``."""
-    ports = _ports(cluster)
+    ports, infiniband = _ports(cluster), compile_infiniband.host_ports(cluster)
     for group in cluster.groups:
-        yield own_group(group.nodeset), _node_vars(group, ports)
+        variables = _node_vars(group, ports)
+        for name, host in variables if infiniband else ():
+            if name in infiniband:
+                host["ib_ports"] = infiniband[name]
+        yield own_group(group.nodeset), variables
     wanted = compile_ethernet.switches(cluster)
     for nodeset in dict.fromkeys(switch.nodeset for switch in cluster.switches):
         members = [switch for switch in cluster.switches if switch.nodeset == nodeset]
@@ -107,7 +113,8 @@ def groups(cluster: Cluster) -> list[Group]:
     def group(name: str, **variables: Any) -> Group:
         return found.setdefault(name, Group(name, variables, [], []))
 
-    for name in ("nodes", *ROLES, "bmcs", "switches"):
+    # asleep: a run puts those in that power saving has switched off.
+    for name in ("nodes", *ROLES, "bmcs", "switches", "infiniband", "asleep"):
         group(name)
     for nodes in cluster.groups:
         own = own_group(nodes.nodeset)
@@ -121,6 +128,8 @@ def groups(cluster: Cluster) -> list[Group]:
             group(f"os_{identifier(nodes.os)}", node_os=nodes.os, ansible_python_interpreter=PYTHON).children.append(own)
         if BMC in nodes.interfaces:
             group("bmcs").children.append(own)
+        if compile_infiniband.plugged_in(cluster, nodes):
+            group("infiniband").children.append(own)
         _rack_groups(nodes, own, group)
     whole = {nodes.names: own_group(nodes.nodeset) for nodes in cluster.groups}
     for kind, sets in (("tenant", cluster.tenants), ("partition", cluster.partitions)):
@@ -132,11 +141,18 @@ def groups(cluster: Cluster) -> list[Group]:
                 target.hosts.extend(entry.members)
     if found["slurm_controller"].children:
         found["slurm_controller"].variables.update(slurm_intent=intents.slurm(cluster), slurm_accounts=intents.slurm_accounts(cluster))
+        if cluster.power_saving:
+            found["slurm_controller"].variables["slurm_power_bmcs"] = compile_power.bmcs(cluster)
     if found["subnet_manager"].children:
         found["subnet_manager"].variables.update(
-            ib_partitions=compile_infiniband.partitions(cluster), ib_fabrics=compile_infiniband.fabrics(cluster))
+            ib_partitions=compile_infiniband.partitions(cluster), ib_fabrics=compile_infiniband.fabrics(cluster),
+            ib_levels=compile_infiniband.levels(cluster))
     if found["fabric_manager"].children:
         found["fabric_manager"].variables["opa_vfabrics"] = compile_omnipath.vfabrics(cluster)
+    if cluster.ceph:
+        ceph = compile_ceph.intent(cluster)
+        for role in (name for name in ROLES if name.startswith("ceph_")):
+            found[role].variables["ceph_intent"] = ceph
     if cluster.ethernet.max_changed_ports:
         found["switches"].variables["ethernet_fabric_max_changed_ports"] = cluster.ethernet.max_changed_ports
     for switch in cluster.switches:

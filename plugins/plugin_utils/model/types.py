@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from ...module_utils.outlet.intent import OutletIntent
 from .problems import Mark
 
 BMC = "bmc"     # the interface of this name is the BMC's
@@ -39,8 +40,8 @@ class Network:
 class Fabric:
     """An InfiniBand or Omni-Path fabric; ``pkeys`` is the first and last P_Key that we own, ``mtu`` in bytes, ``rate`` in Gb/s.
 
-    ``default_partition``: what nodes are in the default partition, limited or full. ``qos``: SL by level, ``qos_groups``:
-    Omni-Path's QOSGroup by level.
+    ``default_partition``: what nodes are in the default partition, limited or full. ``qos``: SL by level, ``qos_weights``: the
+    weight of its lane, ``qos_groups``: Omni-Path's QOSGroup by level. ``firmware``: the version by PSID.
     """
 
     name: str
@@ -54,8 +55,10 @@ class Fabric:
     rate: float = 10
     pkey_table: int = 64
     default_partition: str = "full"
+    firmware: dict[str, str] = field(default_factory=dict)
     qos: dict[str, int] = field(default_factory=dict)
     qos_groups: dict[str, str] = field(default_factory=dict)
+    qos_weights: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +253,10 @@ class PowerSaving:
     """Power saving; times in seconds."""
 
     suspend_time: int
+    suspend_timeout: int | None
     resume_timeout: int | None
     exclude: tuple[str, ...]
+    exclude_partitions: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -271,6 +276,7 @@ class Cluster:
     switches: list[Switch]
     cabling: list[Cable]
     ethernet: Ethernet
+    outlets: list[OutletIntent]
     tenants: dict[str, Tenant]
     partitions: dict[str, Partition]
     slurm: dict[str, Any]

@@ -92,3 +92,18 @@ def test_checkpoints_bring_the_running_configuration_back(leaf, talk):
 def test_ten_checkpoints_and_no_more(leaf, talk):
     answers = [talk(leaf, f"checkpoint c{number}") for number in range(11)]
     assert answers[9].endswith("Done") and "Max number" in answers[10]
+
+
+def test_what_the_vendors_modules_read(leaf, talk):
+    talk(leaf, "configure terminal", "vlan 301", "name bio", "end")
+    said = json.loads(talk(leaf, "show vlan | json-pretty"))
+    assert said["TABLE_vlanbrief"]["ROW_vlanbrief"][1]["vlanshowbr-vlanname"] == "bio"
+    assert said["TABLE_mtuinfo"]["ROW_mtuinfo"][1] == {
+        "vlanshowinfo-vlanid": "301", "vlanshowinfo-media-type": "enet", "vlanshowinfo-vlanmode": "ce-vlan"}
+    one = json.loads(talk(leaf, "show vlan id 301 | json"))
+    assert one["TABLE_vlanbriefid"]["ROW_vlanbriefid"]["vlanshowbr-vlanid-utf"] == "301" and "TABLE_mtuinfoid" in one
+    assert "TABLE_mtuinfo" not in talk(leaf, "show vlan brief | json")
+    assert talk(leaf, "show running-config | section ^vlan").split("\n") == ["vlan 1,301", "vlan 301", "  name bio"]
+    assert talk(leaf, "show inventory").startswith('NAME: "Chassis",  DESCR: "Nexus9000 C93180YC-EX chassis"\nPID: N9K-C93180YC-EX ')
+    row = json.loads(talk(leaf, "show inventory | json"))["TABLE_inv"]["ROW_inv"]
+    assert row["productid"] == "N9K-C93180YC-EX" and row["serialnum"] in talk(leaf, "show license host-id")

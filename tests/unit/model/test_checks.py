@@ -108,6 +108,7 @@ MISTAKES = [
     ("address: 10.10.0.11,", "address: 10.10.0.0,", "10.10.0.0,", "10.10.0.0 is no host address in admin"),
     ("address: 10.10.0.11,", "address: 10.10.0.255,", "10.10.0.255", "10.10.0.255 is no host address in admin"),
     ("address: 10.10.0.11,", "address: 10.10.0.256,", "10.10.0.256", "'10.10.0.256' is not an IPv4 address"),
+    ("tenants:\n", "outlets: {ibsw: {driver: snmp, address: 10.1.0.300}}\ntenants:\n", "10.1.0.300", "'10.1.0.300' is not an IPv4 address"),
     ("address: 10.10.0.21}", "address: 10.10.0.252}", "10.10.0.252",
      "4 addresses from 10.10.0.252 on run past the end of admin (10.10.0.0/24): only 3 fit"),
     ("gateway: 10.10.0.1\n", "gateway: 10.9.0.1\n", "gateway: 10.9.0.1", "the gateway 10.9.0.1 is no host address in 10.10.0.0/24"),

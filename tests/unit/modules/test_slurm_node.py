@@ -150,3 +150,15 @@ def test_down_is_refused_while_jobs_run(call_module, slurm):
 def test_what_cannot_be_done_changes_nothing(call_module, slurm, options, said):
     result = call_module(slurm_node, **options)
     assert result["failed"] and said in result["msg"] and slurm.updates == []
+
+
+def test_what_slurmctld_has_lost_is_taken_and_then_resumed(call_module, slurm):
+    slurm.nodes["cn1"] = {"State": "DOWN", "reason": "repair: over : Not responding"}
+    slurm.nodes["cn4"] = {"State": "DOWN", "reason": "ResumeTimeout reached"}
+    assert call_module(slurm_node, nodes=["cn[1-4]"], state="resumed")["commands"] == []
+    taken = call_module(slurm_node, nodes=["cn[1-4]"], state="taken", reason="repair")
+    assert taken["commands"] == ["scontrol update 'nodename=cn[1,4]' state=down 'reason=repair (clusterwright)'"]
+    assert set(taken["left_alone"]) == {"cn3"} and taken["verified"]
+    assert call_module(slurm_node, nodes=["cn[1-4]"], state="taken", reason="repair")["changed"] is False
+    resumed = call_module(slurm_node, nodes=["cn[1-4]"], state="resumed")
+    assert resumed["commands"] == ["scontrol update 'nodename=cn[1,4]' state=resume 'reason=repair: over'"]

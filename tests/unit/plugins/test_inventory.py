@@ -150,7 +150,7 @@ class TestGroupsAndVariables:
     def test_every_group(self, manager):
         inventory = manager(CLUSTER)
         assert {name: [host.name for host in group.get_hosts()] for name, group in inventory.groups.items() if name != "all"} == {
-            **{role: [] for role in types.ROLES}, "ungrouped": [],
+            **{role: [] for role in types.ROLES}, "ungrouped": [], "asleep": [], "infiniband": ["head1"],
             "nodes": ["head1", "cn1", "cn2", "cn3", "cn4"],
             "nodeset_head1": ["head1"], "slurm_controller": ["head1"], "os_debian_13": ["head1", "cn1", "cn2", "cn3", "cn4"],
             "nodeset_cn_1_4": ["cn1", "cn2", "cn3", "cn4"], "slurm_compute": ["cn1", "cn2", "cn3", "cn4"],
@@ -165,10 +165,11 @@ class TestGroupsAndVariables:
         inventory = manager(CLUSTER)
         own = {name: {key: value for key, value in host.vars.items() if key not in ("inventory_file", "inventory_dir")}
                for name, host in inventory.hosts.items()}
-        assert own["head1"] == {"ansible_host": "10.0.0.1", "mac": "02:00:00:00:00:01", "guid": "0x0002c90300000001"}
+        port = {"name": "ib0", "guid": "0x0002c90300000001", "mtu": 0, "children": []}
+        assert own["head1"] == {"ansible_host": "10.0.0.1", "mac": "02:00:00:00:00:01", "guid": "0x0002c90300000001", "ib_ports": [port]}
         assert own["cn1"] == {"ansible_host": "10.0.0.11", "bmc_address": "10.1.0.11", "eth0_port": "leaf1 Et1"}
         assert own["cn4"] == {"ansible_host": "10.0.0.14", "bmc_address": "10.1.0.14"}
-        intent = {"name": "leaf2", "platform": "eos", "vlans": [], "ports": [], "owned": []}
+        intent = {"name": "leaf2", "platform": "eos", "vlans": [], "ports": [], "owned": [], "management": None}
         assert own["leaf2"] == {"ansible_host": "10.0.0.102", "switch_intent": intent}
         shared = [key for key in own["cn1"] if len({repr(own[f"cn{number}"].get(key)) for number in range(1, 5)}) == 1]
         assert shared == []
@@ -183,6 +184,12 @@ class TestGroupsAndVariables:
         assert "slurm_intent" not in variables
         head = VariableManager(DataLoader(), inventory).get_vars(host=inventory.get_host("head1"))
         assert head["slurm_intent"]["nodes"][0]["NodeName"] == "cn[1-4]"
+
+    def test_outlets_reach_every_play(self, manager):
+        inventory = manager(CLUSTER + "outlets: {ib-switch: {driver: snmp, address: 10.1.0.5, number: 3}}\n")
+        variables = VariableManager(DataLoader(), inventory).get_vars(host=inventory.get_host("localhost"))
+        assert variables["power_outlets"] == [{"name": "ib-switch", "driver": "snmp", "address": "10.1.0.5", "number": 3}]
+        assert "power_outlets" not in manager(CLUSTER).groups["all"].vars
 
     def test_names_that_are_no_words_become_words(self, manager):
         text = CLUSTER.replace("      eth0: {network: admin, address: 10.0.0.11}",

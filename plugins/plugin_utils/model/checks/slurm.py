@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from .. import nodeset
+from .. import compile_power, nodeset
 from ..problems import did_you_mean
 from ..source import Trail
 from .context import Context
@@ -36,9 +36,7 @@ def check(context: Context) -> None:
         _only_compute(context, partition.members, trail, f"of partition {partition.name}")
     _topology(context)
     _accounts(context)
-    saving = cluster.power_saving
-    if saving:
-        context.nodes_exist(saving.exclude, ("slurm", "power_saving", "exclude"))
+    _power_saving(context)
     roles = {role for group in cluster.groups for role in group.roles}
     if "slurm_compute" in roles and "slurm_controller" not in roles and not context.complained(("nodes",)):
         context.error(("nodes",), "there are nodes with the role slurm_compute, but none with slurm_controller")
@@ -75,6 +73,24 @@ def _topology(context: Context) -> None:
     for name in switches:
         if _circle(name, above):
             context.error(("slurm", "topology", name), f"switch {name} is below itself")
+
+
+def _power_saving(context: Context) -> None:
+    """What Slurm powers off can be powered on again."""
+    saving = context.cluster.power_saving
+    if not saving:
+        return
+    trail: Trail = ("slurm", "power_saving")
+    missing = [name for name in saving.exclude_partitions if name not in context.cluster.partitions]
+    if missing:
+        there = did_you_mean(missing[0], context.cluster.partitions)
+        context.error((*trail, "exclude_partitions"), f"no such partition: {', '.join(missing)}{there}")
+    if not context.nodes_exist(saving.exclude, (*trail, "exclude")) or missing or context.complained(("nodes",)):
+        return
+    stuck = compile_power.without_bmc(context.cluster, saving)
+    if stuck:
+        context.error(trail, f"{nodeset.fold_some(stuck)} would be powered off, and nothing could power it on again: it has no interface "
+                             "bmc. Give it one, or name it in exclude")
 
 
 def _circle(name: str, above: Mapping[str, str]) -> bool:

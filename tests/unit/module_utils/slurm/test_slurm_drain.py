@@ -111,6 +111,31 @@ def test_power(state, states, changes):
     assert bool(planned(state, {"cn1": node(states)}).changes) is changes
 
 
+@pytest.mark.parametrize(("states", "changes"), [("IDLE", True), ("MIXED+POWERING_UP", True), ("DOWN+POWER_DOWN+POWERING_UP", True),
+                                                 ("IDLE+POWERING_DOWN", False), ("IDLE+POWERED_DOWN", False)])
+def test_power_at_once(states, changes):
+    request = drain.request("powered_down", "", end_jobs=True)
+    nodes = {"cn1": node(states, OURS if "DOWN" in states.split("+") else "")}
+    assert [change.keys for change in drain.plan(request, ["cn1"], nodes).changes] == [(("state", "power_down_force"),)] * changes
+    assert drain.impact(request, [drain.Job("7", "ada", "CONFIGURING", None, "cn1")])[0]["kind"] == "job_ends"
+
+
+@pytest.mark.parametrize(("states", "reason", "lost"), [
+    ("DOWN", "Not responding", True),
+    ("DOWN+POWERED_DOWN", "ResumeTimeout reached", True),
+    ("DOWN", "Node unexpectedly rebooted", True),
+    ("DOWN", "kernel: over : Not responding", True),
+    ("DOWN", "kernel: over", True),
+    ("DOWN+DRAIN", "Not responding", False),
+    ("DOWN", "DIMM swap : Not responding", False),
+    ("DOWN", "PDU", False),
+    ("IDLE", "kernel: over", False),
+])
+def test_what_slurmctld_has_lost_sight_of(states, reason, lost):
+    plan = drain.plan(drain.request("taken", "repair"), ["cn1"], {"cn1": node(states, reason)})
+    assert bool(plan.changes) is lost and bool(plan.left_alone) is (not lost and states != "IDLE")
+
+
 def test_hardware_that_slurm_refuses_is_not_resumed():
     nodes = {"cn1": node("IDLE+DRAIN+INVALID_REG", OURS)}
     plan = planned("resumed", nodes)
