@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulators.switch import Neighbour
+from tests.simulators.switch import Neighbour, datapath
 
 pytestmark = pytest.mark.integration
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -87,6 +87,36 @@ def test_a_site_from_check_to_second_run(site):
 
     status, output = site.run("network", "--check", "--diff", "-e", "ethernet_fabric_state=exact")
     assert status == 0 and "changed=1" not in output
+
+
+@pytest.mark.skipif(bool(datapath.missing()), reason=f"no datapath: {datapath.missing()}")
+def test_tenants_reach_their_own_across_two_switches_and_nobody_else(fabric, tmp_path):
+    """By pings between network namespaces: real frames through both switches."""
+    site = Site(fabric, tmp_path, 2)
+    cluster = site.path / "cluster.yml"
+    one = "bio: {nodes: 'cn[1-4]', vlan: 301}"
+    assert one in cluster.read_text()
+    cluster.write_text(cluster.read_text().replace(one, "bio: {nodes: 'cn[1-2,5]', vlan: 301}\n  lab: {nodes: 'cn[3,6]', vlan: 302}"))
+    (near, far), tenants = site.leaves, {1: 301, 2: 301, 3: 302, 5: 301, 6: 302}
+    with datapath.Datapath() as wires:
+        wires.link(near, f"{PREFIX[near.platform]}8", far, f"{PREFIX[far.platform]}8")
+        for number, vlan in tenants.items():
+            leaf = near if number < 5 else far
+            wires.host(f"cn{number}", leaf, f"{PREFIX[leaf.platform]}{(number - 1) % 4 + 1}", f"10.31.0.{number}/24", vlan=vlan)
+        assert not wires.pings("cn1", "cn2")
+        status, output = site.run("network")
+        assert status == 0, output
+        assert [wires.pings(*pair) for pair in (("cn1", "cn2"), ("cn1", "cn5"), ("cn3", "cn6"))] == [True] * 3
+        assert not wires.pings("cn1", "cn3") and not wires.pings("cn5", "cn6")
+        # Somebody puts cn5's port into the other tenant's VLAN.
+        port = far.running.ports[f"{PREFIX[far.platform]}1"]
+        far.change(lambda _config: setattr(port, "allowed", frozenset({10, 302})))
+        assert not wires.pings("cn1", "cn5")
+        status, output = site.run("network", "--check")
+        assert status == 0 and "changed=1" in output and not wires.pings("cn1", "cn5")
+        status, output = site.run("network", "-e", "ethernet_fabric_state=exact")
+        assert status == 0 and wires.pings("cn1", "cn5"), output
+        assert far.running.carries(far.running.ports[f"{PREFIX[far.platform]}1"])[1] == {301}
 
 
 def hears(site, number, *nodes):
