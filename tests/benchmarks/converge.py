@@ -5,7 +5,7 @@
 """What a run of site.yml costs that changes nothing, beside the same configuration by stock tasks. README.md here says how it measures.
 
     .venv/bin/python tests/benchmarks/converge.py             # a lab of 8 compute nodes, five rounds: half an hour
-    .venv/bin/python tests/benchmarks/converge.py --quick     # two compute nodes, one round
+    .venv/bin/python tests/benchmarks/converge.py --quick     # two compute nodes, one round, without facts
 
 Needs what the lab needs (docs/runbooks/lab.md). Exit status 1 when the two sides differ or a compute node has too many host-tasks.
 """
@@ -23,7 +23,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -194,15 +194,15 @@ def count(side: Side) -> Count:
 
 # --- rounds and tables
 
-def rounds_of(rounds: int) -> list[dict[str, Cost]]:
+def rounds_of(rounds: int, sides: Sequence[Side]) -> list[dict[str, Cost]]:
     """One cost a side and round, start-up taken off."""
     taken = []
     for number in range(rounds):
         start = measure(START_UP)
-        turned = SIDES[number % len(SIDES):] + SIDES[:number % len(SIDES)]      # nobody always comes first
+        turned = [*sides[number % len(sides):], *sides[:number % len(sides)]]      # nobody always comes first
         costs = {side.name: measure(side) for side in turned}
         taken.append({name: Cost(cost.wall - start.wall, cost.cpu - start.cpu) for name, cost in costs.items()})
-        ratios = [f"{side.name} {taken[-1][side.name].cpu / taken[-1][OURS.name].cpu:.1f}" for side in SIDES[1:]]
+        ratios = [f"{side.name} {taken[-1][side.name].cpu / taken[-1][OURS.name].cpu:.1f}" for side in sides[1:]]
         print(f"  round {number + 1} of {rounds}: {', '.join(ratios)} x the CPU of site", flush=True)
     return taken
 
@@ -223,12 +223,12 @@ def print_counts(counts: dict[str, Count]) -> None:
         print(f"  {name:14}{span:>27}{one.total:14}{one.total / ours.total:9.1f}{one.ssh_calls:14}{one.ssh_calls / ours.ssh_calls:9.1f}")
 
 
-def print_ratios(taken: list[dict[str, Cost]]) -> dict[str, float]:
+def print_ratios(taken: list[dict[str, Cost]], sides: Sequence[Side]) -> dict[str, float]:
     """Costs to ours, by what was compared."""
     found = {}
     print(f"\n  to site, start-up off; of medians of {len(taken)} rounds (least and most of a round)")
     print(f"  {'':14}{'CPU':>22}{'wall':>22}")
-    for side in SIDES[1:]:
+    for side in sides[1:]:
         line = f"  {side.name:14}"
         for what, title in (("cpu", "CPU"), ("wall", "wall")):
             middle, least, most = ratio(taken, side, what)
@@ -238,7 +238,7 @@ def print_ratios(taken: list[dict[str, Cost]]) -> dict[str, float]:
     return found
 
 
-def benchmark(rounds: int) -> tuple[list[str], dict[str, Any]]:
+def benchmark(rounds: int, sides: Sequence[Side]) -> tuple[list[str], dict[str, Any]]:
     """Compares, counts and measures; returns what is wrong and what was found."""
     with lab():
         wrong = differences(OURS, STOCK)
@@ -247,12 +247,12 @@ def benchmark(rounds: int) -> tuple[list[str], dict[str, Any]]:
         if wrong:
             return wrong, {}
         print("\nEqual: of nodes that one side made, the other would change nothing.", flush=True)
-        counts = {side.name: count(side) for side in SIDES}
+        counts = {side.name: count(side) for side in sides}
         print_counts(counts)
         if counts[OURS.name].most > GOAL_HOST_TASKS:
             wrong.append(f"a compute node has {counts[OURS.name].most} host-tasks, and the goal is at most {GOAL_HOST_TASKS}")
         print(flush=True)
-        ratios = print_ratios(rounds_of(rounds))
+        ratios = print_ratios(rounds_of(rounds, sides), sides)
     return wrong, {"counts": {name: one._asdict() for name, one in counts.items()}, "ratios": ratios}
 
 
@@ -261,15 +261,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--nodes", type=int, help="compute nodes (8; 2 with --quick)")
     parser.add_argument("--rounds", type=int, help="rounds (5)")
-    parser.add_argument("--quick", action="store_true", help="one round on two nodes")
+    parser.add_argument("--quick", action="store_true", help="one round on two nodes, without the side that gathers facts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts and the ratios to this file")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("converge: ended by SIGTERM"))     # and the lab goes on the way out
+    sides = SIDES[:2] if arguments.quick else SIDES
     try:
         with alone():
             write_files(arguments.nodes or (2 if arguments.quick else 8))
-            print("\n".join(f"{side.name:14} {side.what}" for side in (*SIDES, START_UP)), flush=True)
-            wrong, found = benchmark(arguments.rounds or (1 if arguments.quick else 5))
+            print("\n".join(f"{side.name:14} {side.what}" for side in (*sides, START_UP)), flush=True)
+            wrong, found = benchmark(arguments.rounds or (1 if arguments.quick else 5), sides)
     except Failed as error:
         wrong, found = [str(error)], {}
     if arguments.json:
