@@ -55,6 +55,9 @@ lab-status: setup ## show the lab's nodes and switches
 
 # --- the checks; tools/test_all.py knows their order
 
+DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm opa-basic-tools openvswitch-switch iproute2 iputils-ping \
+	ipmitool freeipmi-tools openipmi snmp
+
 RESULTS := .build/results
 PYTEST = -m pytest -q --junitxml=$(RESULTS)/$@.xml
 NEWEST := .venv-newest
@@ -64,12 +67,16 @@ LINTERS := ruff yaml ansible docs changelog shell
 SCENARIOS := $(patsubst molecule/%/molecule.yml,%,$(wildcard molecule/*/molecule.yml))
 
 .PHONY: test test-unit test-newest test-integration test-devices test-slow lint $(LINTERS:%=lint-%) types sanity molecule $(SCENARIOS:%=molecule-%) bench
-test: system-test setup-test ## everything below but test-slow; goes on after a failure, and ends with the counts
+test: system-all setup-test ## everything below but test-slow; goes on after a failure, and ends with the counts
 	@$(BIN)/python tools/test_all.py
 
-.PHONY: system-test
+.PHONY: system-test system-all
 system-test:
 	@tools/preflight.sh && tools/preflight.sh install git shellcheck
+
+# All at once, because parts that run side by side cannot both install.
+system-all:
+	@tools/preflight.sh && tools/preflight.sh install git shellcheck $(DEVICE_PACKAGES)
 
 lint: $(LINTERS:%=lint-%) ## ruff, yamllint, ansible-lint, documentation, changelog, shellcheck
 
@@ -114,8 +121,6 @@ $(NEWEST)/done: requirements/unit.txt requirements/run.txt
 test-integration: system setup-test ## real munge and Slurm in containers, on bad days
 	@$(BIN)/python $(PYTEST) -m "not slow" $(wildcard tests/integration/test_*.py)
 
-DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm opa-basic-tools openvswitch-switch iproute2 iputils-ping \
-	ipmitool freeipmi-tools openipmi snmp
 test-devices: system-test setup-test ## switches and fabrics: simulated ones, real OpenSM, real checkers
 	@tools/preflight.sh install $(DEVICE_PACKAGES)
 	@$(BIN)/python $(PYTEST) -n 4 --dist worksteal -m "not slow" $(wildcard tests/integration/*/)

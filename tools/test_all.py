@@ -4,7 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make test`: every part, also after one has failed; a table of what came of them; and the counts, alone on the last line.
 
-The cheap parts come first, so that what is broken shows soon. A part that runs pytest counts its tests, another one counts as one check.
+Two parts run at once, because those with labs mostly wait: one worker takes the cheap parts first, so that what is broken shows soon, the
+other one takes the long ones. What a part prints is shown when it has ended. A part that runs pytest counts its tests, another one counts
+as one check.
 
     tools/test_all.py                 all parts
     tools/test_all.py lint sanity     these
@@ -15,7 +17,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -25,7 +31,9 @@ RESULTS = CHECKOUT / ".build" / "results"
 
 SCENARIOS = sorted(f"molecule-{path.parent.name}" for path in CHECKOUT.glob("molecule/*/molecule.yml"))
 WITH_PYTEST = ("test-unit", "test-newest", "test-devices", "test-integration")
-PARTS = ("types", "test-unit", "lint", "test-newest", "sanity", "test-devices", "test-integration", *SCENARIOS, "bench")
+# One worker begins in front, the other one at the end. Devices and benchmarks share addresses, so that one worker must have both.
+PARTS = ("types", "test-unit", "lint", "test-newest", "sanity", "test-devices", "bench", *SCENARIOS, "test-integration")
+WORKERS = min(2, os.cpu_count() or 1)
 
 
 class Counts(NamedTuple):
@@ -37,6 +45,14 @@ class Counts(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+class Row(NamedTuple):
+    """What came of one part, and the seconds that it took."""
+
+    part: str
+    result: Counts
+    seconds: float
 
 
 def counts(part: str, status: int) -> Counts:
@@ -55,13 +71,39 @@ def counts(part: str, status: int) -> Counts:
     return Counts(total - bad - skipped, max(bad, failed), skipped)
 
 
-def run(part: str) -> int:
-    """`make part`, with its output shown as it comes; its exit status."""
+def run(part: str) -> tuple[int, str]:
+    """`make part`: its exit status, and what it printed."""
     (RESULTS / f"{part}.xml").unlink(missing_ok=True)
     # The flags of the make that started us (-j, -n) are not for these.
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     command = ["make", "--no-print-directory", "--keep-going", part]
-    return subprocess.run(command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    return done.returncode, done.stdout
+
+
+def run_all(parts: Iterable[str]) -> list[Row]:
+    """What came of each part, in the order in which they ended."""
+    waiting, rows, one_at_a_time = deque(parts), list[Row](), threading.Lock()
+
+    def work(take: Callable[[], str]) -> None:
+        while True:
+            try:
+                part = take()
+            except IndexError:
+                return
+            print(f"==> {part}: begins", flush=True)
+            begun = time.monotonic()
+            status, said = run(part)
+            row = Row(part, counts(part, status), time.monotonic() - begun)
+            with one_at_a_time:
+                rows.append(row)
+                print(f"\n==> {part}\n{said}", flush=True)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for done in [pool.submit(work, take) for take in (waiting.popleft, waiting.pop)[:WORKERS]]:
+            done.result()
+    return rows
 
 
 def main() -> int:
@@ -71,12 +113,7 @@ def main() -> int:
         print(f"test_all.py: no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}", file=sys.stderr)
         return 2
     RESULTS.mkdir(parents=True, exist_ok=True)
-    rows: list[tuple[str, Counts, float]] = []
-    for part in parts:
-        print(f"\n==> {part}", flush=True)
-        begun = time.monotonic()
-        status = run(part)
-        rows.append((part, counts(part, status), time.monotonic() - begun))
+    rows = run_all(parts)
     print()
     for part, result, seconds in rows:
         print(f"{'FAILED' if result.failed else 'ok':<8}{part:<18}{seconds:>6.0f} s   {result}")

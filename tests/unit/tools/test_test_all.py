@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,14 +48,32 @@ def test_all_parts_run_and_the_last_line_has_the_sum(program, monkeypatch, capsy
         ran.append(part)
         if part in program.WITH_PYTEST:
             report(program.RESULTS, part, tests=5)
-        return 2 if part == "types" else 0
+        return 2 if part == "types" else 0, f"said by {part}"
 
     monkeypatch.setattr(program, "run", run)
     monkeypatch.setattr(sys, "argv", ["test_all.py"])
     assert program.main() == 1
-    assert ran == list(program.PARTS) and {"molecule-default", "molecule-bare"} < set(ran)
+    assert sorted(ran) == sorted(program.PARTS) and {"molecule-default", "molecule-bare"} < set(ran)
     others = len(ran) - len(program.WITH_PYTEST)
-    assert capsys.readouterr().out.splitlines()[-1] == f"{5 * len(program.WITH_PYTEST) + others - 1} passed, 1 failed, 0 skipped"
+    said = capsys.readouterr().out
+    assert said.splitlines()[-1] == f"{5 * len(program.WITH_PYTEST) + others - 1} passed, 1 failed, 0 skipped"
+    assert all(f"==> {part}\nsaid by {part}\n" in said for part in ran)
+
+
+def test_two_parts_run_at_once_from_both_ends(program, monkeypatch):
+    both = threading.Barrier(2, timeout=10)
+    ran = []
+
+    def run(part):
+        ran.append(part)
+        both.wait()
+        return 0, ""
+
+    monkeypatch.setattr(program, "run", run)
+    monkeypatch.setattr(program, "WORKERS", 2)
+    rows = program.run_all(["types", "lint", "sanity", "bench"])
+    assert [{*ran[:2]}, {*ran[2:]}] == [{"types", "bench"}, {"lint", "sanity"}]
+    assert sorted(row.part for row in rows) == sorted(ran)
 
 
 def test_an_unknown_part_is_named_before_anything_runs(program, monkeypatch, capsys):
