@@ -14,6 +14,8 @@ author: The clusterwright developers (@clusterwright)
 description:
   - Reads or switches the power of all O(bmcs) in one task, and waits until each machine is as asked. A BMC that does not answer, is busy,
     refuses, or says that it did what it did not do gets a verdict of its own and holds up no other.
+  - For the power of 16 BMCs or more, FreeIPMI's C(ipmipower) is asked first, where it is installed. It only reads. A BMC that gives it no
+    clear answer within a fifth of O(timeout) has the rest of that for the usual way.
   - Machines are switched in waves of O(at_once) with a O(pause) between, so that no breaker trips.
   - Before anything is switched, each BMC for which V(uuid), V(serial), V(mac) or V(bmc_mac) is given has to prove that it belongs to that
     node. One that does not is left alone, and an error says whose it is.

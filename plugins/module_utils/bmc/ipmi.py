@@ -38,7 +38,7 @@ except ImportError as missing:
 
 PORT = 623
 BUSY, NO_PRIVILEGE, NOT_NOW = 0xC0, 0xD4, 0xD5
-LONGEST_WAIT = 0.02
+SHORTEST_WAIT, LONGEST_WAIT = 0.02, 0.2
 CONTROLS = {"off": 0, "on": 1, "reset": 3, "soft": 5}
 DEVICES = {"none": 0, "pxe": 1, "disk": 2, "cdrom": 5, "bios": 6}
 LEVELS = {"user": 2, "operator": 3, "administrator": 4, "none": 15}
@@ -47,9 +47,14 @@ HEALTH = {0: "ok", 1: "warning", 2: "critical", 4: "failed"}
 
 
 def _in_pieces(wait: Any) -> Any:
-    """pyghmi's wait, in pieces: its callers look again after each."""
+    """pyghmi's wait, in pieces: its callers look again after each. While a BMC is silent, they get longer."""
+    piece = SHORTEST_WAIT
+
     def shortly(timeout: float, *more: Any) -> None:
-        wait(min(timeout, LONGEST_WAIT), *more)
+        nonlocal piece
+        begin, patience = time.monotonic(), min(timeout, piece)
+        wait(patience, *more)
+        piece = min(2 * piece, LONGEST_WAIT) if time.monotonic() - begin >= patience else SHORTEST_WAIT
 
     return shortly
 
@@ -89,9 +94,9 @@ def judge(error: Exception, during: str = "") -> BmcError:
     said = str(error)
     code = getattr(error, "ipmicode", 0)
     if "ncorrect password" in said or "integrity check value" in said:
-        return BmcError(verdict.WRONG_PASSWORD, "does not take this password")
+        return BmcError(verdict.WRONG_PASSWORD, verdict.LOGIN_REFUSED[verdict.WRONG_PASSWORD])
     if "nauthorized name" in said:
-        return BmcError(verdict.WRONG_USER, "has no such user, or the user may not log in over the network")
+        return BmcError(verdict.WRONG_USER, verdict.LOGIN_REFUSED[verdict.WRONG_USER])
     if "nauthorized role" in said:
         return BmcError(verdict.NO_PRIVILEGE, "does not give the user even the privilege of an operator")
     if "ipher suite" in said or "algorithm" in said:

@@ -20,6 +20,10 @@ UNKNOWN = "unknown"
 NOT_DONE = "not done"
 OK = "ok"
 
+LOGIN_REFUSED = {
+    WRONG_PASSWORD: "does not take this password",
+    WRONG_USER: "has no such user, or the user may not log in over the network",
+}
 MOST = 5        # BMCs that a sentence names
 
 

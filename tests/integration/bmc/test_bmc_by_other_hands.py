@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import options, power
+from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import bulk, options, power
 
 pytestmark = pytest.mark.integration
 
@@ -114,6 +114,24 @@ def test_ipmipower_has_the_same_verdicts(fleet):
     assert "password invalid" in said and said.count(": off") == 1
     said = run("ipmipower", "-h", hosts, "-u", "nobody", "-p", "simulated", "-D", "LAN_2_0", "--stat", fails=True)
     assert said.count("username invalid") == 2
+
+
+@ipmipower
+def test_ipmipower_serves_bulk_status_and_the_driver_tells_what_ails_the_rest(fleet, bmcs):
+    pytest.importorskip("pyghmi")
+    fleet.call(lambda: [setattr(machine, "power", True) for machine in list(fleet.machines.values())[:40:2]])
+    fleet["node003"].faults.hang = True
+    fleet["node004"].users.places[2].password = b"other"
+    targets = [{"protocol": "ipmi", "username": "admin", "password": "simulated", "verify_tls": True, "port": fleet.port, **entry}
+               for entry in bmcs(40)]
+    quick = bulk.powers(targets, 3)
+    assert len(quick) == 39 and "node003" not in quick
+    outcomes = power.observe(targets, "status", True, 6, 64)
+    assert {name: outcome.verdict for name, outcome in outcomes.items() if not outcome.ok} == {
+        "node003": "timed out", "node004": "wrong password"}
+    assert "answered the login and then nothing more" in outcomes["node003"].text
+    told = {name: outcome.value for name, outcome in outcomes.items() if outcome.ok}
+    assert told == {name: "on" if fleet.machines[name].power else "off" for name in told}
 
 
 @ipmitool
