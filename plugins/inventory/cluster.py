@@ -189,8 +189,9 @@ def _add_groups(inventory: InventoryData, own: list[str], groups: list[hostvars.
     for name in names:
         inventory.add_group(name)
     for group in groups:
+        # As hosts' variables: the inventory's own set_variable notes the origin of each text in each of 10,000 InfiniBand ports.
         for name, value in group.variables.items():
-            inventory.set_variable(group.name, name, value)
+            inventory.groups[group.name].set_variable(name, _trusted(value))
         for child in group.children:
             inventory.add_child(group.name, child)
     for name in names:

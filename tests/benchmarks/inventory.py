@@ -45,6 +45,8 @@ class Side(NamedTuple):
 
 
 OURS = Side("cluster", "the cluster file", "clusterwright.hpc.cluster", ("cluster.yml",))
+FABRIC = Side("with a fabric", "the cluster file, and InfiniBand in it: a GUID for each node, ten tenants", "clusterwright.hpc.cluster",
+              ("fabric.cluster.yml",))
 ADDER = Side("hosts only", "a plugin that calls add_host for each name and does nothing else", "hosts_only", ("names.hosts_only",))
 INI = Side("INI", "INI: groups by ranges; a line for each host, because its addresses differ", "ini", ("hosts.ini",))
 BARE_INI = Side("INI, bare", "INI: the same groups and group variables by ranges, but no host variables", "ini", ("bare.ini",))
@@ -52,7 +54,7 @@ YAML = Side("YAML", "YAML as --list --export writes it: shared variables on grou
 FLAT_YAML = Side("YAML, flat", "YAML as --list writes it: all variables at each host", "yaml", ("flat.yaml",), slow=True)
 CONSTRUCTED = Side("constructed", "INI with variables only; groups by constructed (keyed_groups)", "constructed,ini",
                    ("plain.ini", "groups.config"), slow=True)
-SIDES = (OURS, ADDER, BARE_INI, INI, YAML, FLAT_YAML, CONSTRUCTED)
+SIDES = (OURS, FABRIC, ADDER, BARE_INI, INI, YAML, FLAT_YAML, CONSTRUCTED)
 START_UP = Side("start-up", "-i localhost,", "host_list", ("localhost,",))
 
 
@@ -97,6 +99,24 @@ slurm:
     all: {{nodes: "cn[{first}-{last}]", default: true}}
     debug: {{nodes: "cn[{first}-{quarter}]"}}
 """
+
+
+def write_fabric(folder: Path, nodes: int) -> None:
+    """The same cluster on InfiniBand."""
+    width = len(str(nodes))
+    text = cluster_file(nodes)
+    for old, new in (
+        ("hardware:\n", "fabrics:\n  ib0: {kind: infiniband, managers: head1, pkeys: 0x0100-0x01ff}\nhardware:\n"),
+        ("[slurm_controller]", "[slurm_controller, subnet_manager]"),
+        ("10.127.0.11}\n", "10.127.0.11}\n      ib0: {fabric: ib0, guid: '0x0002c903ffffffff'}\n"),
+        ("10.128.1.1}\n", "10.128.1.1}\n      ib0: {fabric: ib0}\n    table: guids.csv\n"),
+    ):
+        text = text.replace(old, new, 1)
+    bounds = [nodes * tenant // 10 for tenant in range(11)]
+    tenants = [f"  t{tenant}: {{nodes: 'cn[{first + 1:0{width}d}-{last:0{width}d}]', pkey: {0x101 + tenant}}}\n"
+               for tenant, (first, last) in enumerate(zip(bounds, bounds[1:]))]
+    (folder / "fabric.cluster.yml").write_text(f"{text}tenants:\n{''.join(tenants)}")
+    (folder / "guids.csv").write_text("name,guid\n" + "".join(f"cn{node:0{width}d},0x0002c903{node:08x}\n" for node in range(1, nodes + 1)))
 
 
 HOSTS_ONLY = '''\
@@ -262,7 +282,7 @@ def compare(folder: Path, sides: list[Side]) -> list[str]:
         other_groups, other_variables = content(side, folder)
         if other_groups["all"] != groups["all"]:
             differences.append(f"{side.name}: {len(other_groups['all'])} hosts, ours {len(groups['all'])}")
-        if side == ADDER:
+        if side in (ADDER, FABRIC):
             continue
         differences += [f"{side.name}: group {name} differs" for name in sorted(groups.keys() | other_groups.keys())
                         if groups.get(name) != other_groups.get(name)]
@@ -299,9 +319,9 @@ def print_table(nodes: int, rounds: int, sides: list[Side], costs: dict[tuple[st
     start = costs[START_UP.name, "--graph"]
     print(f"\n{nodes:,} nodes, medians of {rounds} rounds; "
           f"start-up alone (taken off the seconds): {start.cpu:.2f} s, {start.memory:.0f} MB")
-    print(f"  {'':12}{'--graph':>9}{'to ours':>9}{'MB':>7}{'--list':>10}{'to ours':>9}{'MB':>7}")
+    print(f"  {'':13}{'--graph':>9}{'to ours':>9}{'MB':>7}{'--list':>10}{'to ours':>9}{'MB':>7}")
     for side in sides:
-        line = f"  {side.name:12}"
+        line = f"  {side.name:13}"
         for option, width in (("--graph", 9), ("--list", 10)):
             cost, ours = costs[side.name, option], costs[OURS.name, option]
             line += f"{cost.cpu:{width - 2}.3f} s{cost.cpu / ours.cpu:9.2f}{cost.memory:7.0f}"
@@ -345,7 +365,7 @@ def main() -> int:
         (top / "hosts_only.py").write_text(HOSTS_ONLY)
         (top / "ansible.cfg").write_text(f"[defaults]\ncollections_path = {COLLECTIONS}\ninventory_plugins = {top}\nhome = {top / 'home'}\n"
                                          "[inventory]\nany_unparsed_is_failed = true\n")
-        print("\n".join(f"{side.name:12} {side.what}" for side in SIDES), flush=True)
+        print("\n".join(f"{side.name:13} {side.what}" for side in SIDES), flush=True)
         for nodes in sizes:
             slow = nodes <= SLOW_UP_TO or arguments.all
             sides = [side for side in SIDES if slow or not side.slow]
@@ -353,6 +373,7 @@ def main() -> int:
             folder = top / str(nodes)
             folder.mkdir()
             (folder / "cluster.yml").write_text(cluster_file(nodes))
+            apart.submit(write_fabric, folder, nodes).result()
             apart.submit(write_others, folder, nodes, slow).result()
             differences = apart.submit(compare, folder, sides).result()
             if differences:

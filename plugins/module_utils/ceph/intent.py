@@ -15,13 +15,31 @@ class MonIntent(TypedDict):
     address: str
 
 
+class HostIntent(TypedDict):
+    """A host of cephadm's: its address, what it is for (mon, mgr, osd, mds), and its rack where racks are the failure domain."""
+
+    name: str
+    address: str
+    labels: List[str]               # noqa: UP006
+    rack: str
+
+
+class RegistryIntent(TypedDict):
+    """Where cephadm's image is from. `host` is empty where the image is not said, `user` where nobody logs in."""
+
+    host: str
+    user: str
+    insecure: bool
+
+
 class OsdsIntent(TypedDict):
-    """OSDs of some hosts: on `devices`, or `files` of them on sparse files. `size` in MiB."""
+    """OSDs of some hosts: on `devices`, or `files` of them on sparse files. `size` in MiB; `method` is cephadm's, lvm or raw."""
 
     hosts: List[str]                # noqa: UP006
     devices: List[str]              # noqa: UP006
     files: int
     size: int
+    method: str
 
 
 class PoolIntent(TypedDict):
@@ -47,15 +65,22 @@ class FilesystemIntent(TypedDict):
 
 
 class ClientIntent(TypedDict):
-    """A client's key and what it may do, by kind of daemon."""
+    """A client (client.backup) and what it may do, by kind of daemon. Each filesystem has one."""
 
     name: str
     caps: Dict[str, str]            # noqa: UP006
 
 
 class CephIntent(TypedDict):
-    """The Ceph cluster. `warnings`: what its administrator should know, with numbers. `accept`: health checks that do not count as ill."""
+    """The Ceph cluster. `warnings`: what its administrator should know, with numbers. `accept`: health checks that do not count as ill.
 
+    `way`: packages or cephadm; `image`, `registry` and `hosts` are empty for packages.
+    """
+
+    way: str
+    image: str
+    registry: RegistryIntent
+    hosts: List[HostIntent]         # noqa: UP006
     fsid: str
     mons: List[MonIntent]           # noqa: UP006
     public_network: str

@@ -38,6 +38,7 @@ class SlurmIntent(TypedDict):
     gres: List[Keys]                # noqa: UP006
     topology: List[Keys]            # noqa: UP006
     job_container: Keys
+    plugstack: List[str]            # noqa: UP006 (lines of plugstack.conf; none: it stays as it is)
 
 
 class QosIntent(TypedDict, total=False):

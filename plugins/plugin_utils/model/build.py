@@ -19,10 +19,12 @@ from .types import (
     Cable,
     Cluster,
     Ethernet,
+    Export,
     Fabric,
     GPUs,
     Hardware,
     Interface,
+    Mount,
     Network,
     NodeGroup,
     Partition,
@@ -68,10 +70,12 @@ class Builder:
             outlets=list(self._each("outlets", self._outlet).values()),
             tenants=self._each("tenants", self._tenant),
             partitions={name: self._partition(name, entry) for name, entry in (slurm.get("partitions") or {}).items()},
-            slurm={key: slurm.get(key) or {} for key in ("config", "cgroup", "job_container", "qos", "accounts")},
+            slurm={**{key: slurm.get(key) or {} for key in ("config", "cgroup", "job_container", "qos", "accounts")},
+                   "plugstack": [line for line in slurm.get("plugstack") or () if line]},
             topology={name: self._topology(name, entry or {}) for name, entry in (slurm.get("topology") or {}).items()},
             power_saving=self._power_saving(saving) if saving else None,
-            ceph=data.get("ceph") or {}, enroot=data.get("enroot") or {},
+            ceph=data.get("ceph") or {}, exports=self._each("exports", self._export), mounts=self._each("mounts", self._mount),
+            enroot=data.get("enroot") or {},
             options={key: data[key] for key in OPTIONS if key in data},
         )
 
@@ -290,3 +294,22 @@ class Builder:
         return PowerSaving(units.seconds(entry["suspend_time"]), timeouts[0], timeouts[1],
                            self.names(entry.get("exclude"), ("slurm", "power_saving", "exclude")),
                            tuple(filter(None, entry.get("exclude_partitions") or ())))
+
+    def _export(self, name: str, entry: dict[str, Any]) -> Export | None:
+        if not entry or not entry.keys() >= {"server", "path"}:
+            return None
+        trail = ("exports", name)
+        return Export(name, entry["server"], entry["path"], tuple(filter(None, entry.get("networks") or ())),
+                      self.names(entry.get("nodes"), (*trail, "nodes")), self.names(entry.get("root"), (*trail, "root")),
+                      entry.get("access", "rw"), entry.get("root_squash", True), tuple(filter(None, entry.get("options") or ())),
+                      entry.get("state", "present"))
+
+    def _mount(self, name: str, entry: dict[str, Any]) -> Mount | None:
+        if not entry or not entry.keys() >= {"nodes", "path"}:
+            return None
+        trail = ("mounts", name)
+        if ("export" in entry) == ("source" in entry) and not self.source.complaints & {(*trail, "export"), (*trail, "source")}:
+            self.source.error(trail, f"mount {name} is of an export of this file, or of a source: say one of the two")
+        return Mount(name, entry["path"], self.names(entry["nodes"], (*trail, "nodes")), entry.get("export"), entry.get("source"),
+                     entry.get("type", "nfs"), entry.get("access", "rw"), tuple(filter(None, entry.get("options") or ())),
+                     entry.get("automount", False), entry.get("state", "present"))

@@ -9,6 +9,8 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from ...module_utils.slurm.intent import AccountsIntent, Daemon, Keys, SlurmIntent
+from .compile_enroot import plugstack
+from .compile_enroot import slurm_keys as enroot_keys
 from .compile_power import slurm_keys as power_keys
 from .types import Cluster, Interface, NodeGroup, Partition, TopologySwitch
 
@@ -24,11 +26,12 @@ def slurm(cluster: Cluster) -> SlurmIntent:
         "enforce": bool(cluster.slurm["accounts"]),
         "nodes": [_slurm_nodes(group) for group in compute],
         "partitions": [_slurm_partition(partition) for partition in cluster.partitions.values()],
-        "config": _over(power_keys(cluster), cluster.slurm["config"]),
+        "config": _over({**power_keys(cluster), **enroot_keys(cluster)}, cluster.slurm["config"]),
         "cgroup": cluster.slurm["cgroup"],
         "gres": [line for group in compute for line in _gres(group)],
         "topology": [_topology(switch) for switch in cluster.topology.values()],
         "job_container": cluster.slurm["job_container"],
+        "plugstack": plugstack(cluster),
     }
 
 

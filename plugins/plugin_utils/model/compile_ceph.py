@@ -11,11 +11,19 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from ...module_utils.ceph import sizing
-from ...module_utils.ceph.intent import CephIntent, MonIntent, OsdsIntent, PoolIntent
+from ...module_utils.ceph.intent import CephIntent, ClientIntent, HostIntent, MonIntent, OsdsIntent, PoolIntent, RegistryIntent
 from . import nodeset, units
 from .types import Cluster, Node
 
 MON, OSD = "ceph_mon", "ceph_osd"
+# What OSDs go by under mclock, their scheduler since Ceph 17, whatever is set ("mClock Config Reference", and seen with 18.2.7): the limits
+# are taken out of the mons' database again by the OSDs, the pauses stay there and have no effect.
+MCLOCK_LIMITS = {"osd_max_backfills": "1", "osd_recovery_max_active": "3 on hard disks, 10 on others",
+                 "osd_recovery_max_active_hdd": "3", "osd_recovery_max_active_ssd": "10"}
+MCLOCK_PAUSES = {"osd_recovery_sleep", "osd_recovery_sleep_hdd", "osd_recovery_sleep_ssd", "osd_recovery_sleep_hybrid", "osd_scrub_sleep",
+                 "osd_delete_sleep", "osd_snap_trim_sleep"}
+PACKAGES, CEPHADM = "packages", "cephadm"
+DAEMONS = {"ceph_mon": "mon", "ceph_mgr": "mgr", "ceph_osd": "osd", "ceph_mds": "mds"}     # role -> label
 
 
 def intent(cluster: Cluster) -> CephIntent:
@@ -27,6 +35,10 @@ def intent(cluster: Cluster) -> CephIntent:
         (network for network in cluster.networks.values() if any(_in(network.subnet, mon["address"]) for mon in mons)), None)
     cluster_network = section.get("cluster_network")
     return {
+        "way": section.get("way", PACKAGES),
+        "image": section.get("image", ""),
+        "registry": registry(section),
+        "hosts": hosts(cluster) if section.get("way") == CEPHADM else [],
         "fsid": section.get("fsid") or fsid(cluster),
         "mons": mons,
         "public_network": str(network.subnet) if network else "",
@@ -37,12 +49,20 @@ def intent(cluster: Cluster) -> CephIntent:
         "filesystems": [
             {"name": name, "metadata": entry["metadata"], "data": entry["data"], "max_mds": entry.get("max_mds", 1),
              "mount": entry.get("mount", "")} for name, entry in (section.get("filesystems") or {}).items()],
-        "clients": [{"name": name, "caps": dict(entry)} for name, entry in (section.get("clients") or {}).items()],
+        "clients": clients(section),
         "config": {name: dict(entry or {}) for name, entry in (section.get("config") or {}).items()},
         "flags": list(section.get("flags") or ()),
         "accept": list(section.get("accept") or ()),
         "warnings": warnings(cluster),
     }
+
+
+def clients(section: Mapping[str, Any]) -> list[ClientIntent]:
+    """A client for each filesystem, which reads and writes that one, and those that the file names."""
+    mounting: list[ClientIntent] = [
+        {"name": f"client.{name}", "caps": {"mon": f"allow r fsname={name}", "mds": f"allow rw fsname={name}",
+                                            "osd": f"allow rw tag cephfs data={name}"}} for name in section.get("filesystems") or {}]
+    return mounting + [{"name": f"client.{name}", "caps": dict(entry)} for name, entry in (section.get("clients") or {}).items()]
 
 
 def fsid(cluster: Cluster) -> str:
@@ -52,15 +72,32 @@ def fsid(cluster: Cluster) -> str:
 
 def monitors(cluster: Cluster) -> list[MonIntent]:
     """The mons, with their addresses in the public network where the file names one."""
+    return [{"name": node.name, "address": _address(cluster, node)}
+            for group in cluster.groups if MON in group.roles for node in group.nodes]
+
+
+def _address(cluster: Cluster, node: Node) -> str:
     public = cluster.ceph.get("public_network")
-    found: list[MonIntent] = []
-    for group in cluster.groups:
-        if MON in group.roles:
-            here = next((interface for interface in group.interfaces.values() if public and interface.network == public), None)
-            for node in group.nodes:
-                number = here.address(node.position) if here else None
-                found.append({"name": node.name, "address": str(IPv4Address(number)) if number is not None else node.address or node.name})
-    return found
+    here = next((interface for interface in node.group.interfaces.values() if public and interface.network == public), None)
+    number = here.address(node.position) if here else None
+    return str(IPv4Address(number)) if number is not None else node.address or node.name
+
+
+def hosts(cluster: Cluster) -> list[HostIntent]:
+    """The hosts that cephadm has, each with what it is for."""
+    by_rack = cluster.ceph.get("failure_domain") == "rack"
+    return [
+        {"name": node.name, "address": _address(cluster, node), "labels": [label for role, label in DAEMONS.items() if role in group.roles],
+         "rack": (group.rack(node.position) or "") if by_rack else ""}
+        for group in cluster.groups if not DAEMONS.keys().isdisjoint(group.roles) for node in group.nodes]
+
+
+def registry(section: Mapping[str, Any]) -> RegistryIntent:
+    """The registry of the image. One without a dot or a port, such as `ceph` in ceph/ceph, is none."""
+    first, slash, _rest = section.get("image", "").partition("/")
+    said = section.get("registry") or {}
+    host = first if slash and set(first) & {".", ":"} else ""
+    return {"host": host, "user": said.get("user", ""), "insecure": said.get("insecure", False)}
 
 
 def _in(subnet: Any, address: str) -> bool:
@@ -74,8 +111,16 @@ def osds(cluster: Cluster) -> list[OsdsIntent]:
     """Which hosts have which OSDs."""
     return [
         {"hosts": list(nodeset.expand(nodes)), "devices": list(entry.get("devices") or ()), "files": entry.get("files", 0),
-         "size": units.mebibytes(entry["size"])}
+         "size": units.mebibytes(entry["size"]), "method": entry.get("method", "lvm") if cluster.ceph.get("way") == CEPHADM else "raw"}
         for nodes, entry in (cluster.ceph.get("osds") or {}).items()]
+
+
+def by_mclock(cluster: Cluster) -> tuple[bool, bool]:
+    """Whether mclock is the OSDs' scheduler, and whether it takes limits of recovery."""
+    said = {name: str(value).lower() for values in (cluster.ceph.get("config") or {}).values() for name, value in (values or {}).items()}
+    # Of cephadm's image the release is not known; Ceph 16 had wpq.
+    mclock = cluster.ceph.get("way") != CEPHADM and said.get("osd_op_queue", "mclock_scheduler") == "mclock_scheduler"
+    return mclock, not mclock or said.get("osd_mclock_override_recovery_settings") in ("true", "yes", "on", "1")
 
 
 def failure_domains(cluster: Cluster) -> dict[str, int]:
@@ -145,6 +190,9 @@ def warnings(cluster: Cluster) -> list[str]:
     mons = len(monitors(cluster))
     if mons == 1:
         found.append("1 mon: when its host is lost, nobody reaches any data; 3 survive the loss of one")
+    for section, values in (cluster.ceph.get("config") or {}).items():
+        found += [f"config {section}: {name} {value} has no effect: under mclock OSDs make no pauses; osd_mclock_profile says what "
+                  "recovery may take" for name, value in (values or {}).items() if name in MCLOCK_PAUSES and by_mclock(cluster)[0]]
     for name, entry in (cluster.ceph.get("pools") or {}).items():
         found += [f"pool {name}: {text}" for text in sizing.warnings(copies(entry), len(domains))]
     if domains:

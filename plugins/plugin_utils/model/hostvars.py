@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypedDict
 from ...module_utils.ethernet.intent import SwitchIntent
 from ...module_utils.infiniband.intent import HostPort
 from . import compile as intents
-from . import compile_ceph, compile_ethernet, compile_infiniband, compile_omnipath, compile_power
+from . import compile_ceph, compile_enroot, compile_ethernet, compile_filesystems, compile_infiniband, compile_omnipath, compile_power
 from .identifiers import identifier
 from .types import BMC, ROLES, Cable, Cluster, NodeGroup
 
@@ -114,7 +114,7 @@ def groups(cluster: Cluster) -> list[Group]:
         return found.setdefault(name, Group(name, variables, [], []))
 
     # asleep: a run puts those in that power saving has switched off.
-    for name in ("nodes", *ROLES, "bmcs", "switches", "infiniband", "asleep"):
+    for name in ("nodes", *ROLES, "bmcs", "switches", "infiniband", "mounts", "asleep", "cephadm", "pyxis"):
         group(name)
     for nodes in cluster.groups:
         own = own_group(nodes.nodeset)
@@ -153,6 +153,26 @@ def groups(cluster: Cluster) -> list[Group]:
         ceph = compile_ceph.intent(cluster)
         for role in (name for name in ROLES if name.startswith("ceph_")):
             found[role].variables["ceph_intent"] = ceph
+        if ceph["way"] == compile_ceph.CEPHADM:
+            found["cephadm"].children.extend(own_group(nodes.nodeset) for nodes in cluster.groups
+                                             if not compile_ceph.DAEMONS.keys().isdisjoint(nodes.roles))
+    if cluster.exports:
+        found["nfs_server"].variables["nfs_intent"] = compile_filesystems.exports(cluster)
+    if cluster.mounts:
+        found["mounts"].variables["mounts_intent"] = compile_filesystems.mounts(cluster)
+    for mount in cluster.mounts.values():
+        target = group(compile_filesystems.group_name(mount))
+        wholes, single = compile_filesystems.members(cluster, mount)
+        target.children.extend(own_group(nodes.nodeset) for nodes in wholes)
+        target.hosts.extend(single)
+        found["mounts"].children.append(target.name)
+    if compile_enroot.wanted(cluster):
+        enroot = compile_enroot.intent(cluster)
+        if enroot["pyxis"]:
+            found["pyxis"].children.extend(own_group(nodes.nodeset) for nodes in cluster.groups
+                                           if not {*compile_enroot.SUBMITS}.isdisjoint(nodes.roles))
+        for role in (compile_enroot.ROLE, "charliecloud", "pyxis"):
+            found[role].variables["enroot_intent"] = enroot
     if cluster.ethernet.max_changed_ports:
         found["switches"].variables["ethernet_fabric_max_changed_ports"] = cluster.ethernet.max_changed_ports
     for switch in cluster.switches:

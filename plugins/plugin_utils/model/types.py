@@ -19,7 +19,7 @@ from .problems import Mark
 BMC = "bmc"     # the interface of this name is the BMC's
 ROLES = (       # as the schema has them
     "slurm_controller", "slurm_dbd", "slurm_rest", "slurm_login", "slurm_compute", "subnet_manager", "fabric_manager",
-    "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", "ceph_rgw", "ceph_client", "enroot",
+    "ceph_mon", "ceph_mgr", "ceph_osd", "ceph_mds", "ceph_rgw", "ceph_client", "nfs_server", "enroot", "charliecloud",
 )
 
 
@@ -259,11 +259,43 @@ class PowerSaving:
     exclude_partitions: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An NFS export; ``networks`` as written (names and subnets), ``nodes`` and ``root`` expanded."""
+
+    name: str
+    server: str
+    path: str
+    networks: tuple[str, ...]
+    nodes: tuple[str, ...]
+    root: tuple[str, ...]
+    access: str
+    root_squash: bool
+    options: tuple[str, ...]
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A filesystem that nodes mount, of an export or of a source; ``members`` are the nodes, expanded."""
+
+    name: str
+    path: str
+    members: tuple[str, ...]
+    export: str | None
+    source: str | None
+    type: str
+    access: str
+    options: tuple[str, ...]
+    automount: bool
+    state: str
+
+
 @dataclass(slots=True)
 class Cluster:
     """A cluster file that loaded without an error.
 
-    ``slurm`` holds what needs no expansion, as written: config, cgroup, job_container, qos, accounts.
+    ``slurm`` holds what needs no expansion, as written: config, cgroup, job_container, plugstack, qos, accounts.
     """
 
     path: str
@@ -283,6 +315,8 @@ class Cluster:
     topology: dict[str, TopologySwitch]
     power_saving: PowerSaving | None
     ceph: dict[str, Any]
+    exports: dict[str, Export]
+    mounts: dict[str, Mount]
     enroot: dict[str, Any]
     options: dict[str, Any]
 

@@ -56,7 +56,10 @@ def test_the_intent(folder):
     assert [(pool["name"], pool["pg_num"], pool["size"], pool["min_size"], pool["k"]) for pool in intent["pools"]] == [
         ("meta", 16, 3, 2, 0), ("data", 256, 3, 2, 0), ("archive", 128, 6, 5, 4)]
     assert intent["osds"][0]["hosts"][7] == "store8" and intent["osds"][0]["size"] == 10 * 1024**2
-    assert intent["clients"] == [{"name": "backup", "caps": {"mon": "allow r", "osd": "allow rw pool=data"}}]
+    assert intent["clients"] == [
+        {"name": "client.scratch", "caps": {"mon": "allow r fsname=scratch", "mds": "allow rw fsname=scratch",
+                                            "osd": "allow rw tag cephfs data=scratch"}},
+        {"name": "client.backup", "caps": {"mon": "allow r", "osd": "allow rw pool=data"}}]
     assert any("163840 GiB of disks: keep them below 74 %" in text for text in intent["warnings"])
     assert any("loss of the largest host makes the others copy 9600 GiB: 3.9 hours" in text for text in intent["warnings"])
 
@@ -134,3 +137,21 @@ def test_all_is_said_at_once(folder):
 def test_a_section_without_disks_or_with_an_empty_pool(folder):
     assert "it has no osds" in folder.problems(CLUSTER[:CLUSTER.index("  osds:")])[0][2]
     assert any("is not a mapping" in message for _file, _line, message in folder.problems(changed(("{application: cephfs, share: 1}", ""))))
+
+
+@pytest.mark.parametrize(("config", "reason"), [
+    ("{osd: {osd_max_backfills: 4}}", "osd_max_backfills 4 would not stay: under mclock OSDs go by 1, and remove it"),
+    ("{osd: {osd_max_backfills: 4, osd_mclock_override_recovery_settings: true}}", None),
+    ("{osd: {osd_max_backfills: 4, osd_op_queue: wpq}}", None),
+    ("{osd: {osd_max_backfills: omit}}", None),
+    ("{osd: {osd_max_backfills: 4}}\n  way: cephadm", None),
+    ("{osd: {osd_mclock_profile: high_recovery_ops}}", None),
+])
+def test_limits_of_recovery_that_would_not_stay(folder, config, reason):
+    problems = folder.problems(changed(("  pools:\n", f"  config: {config}\n  pools:\n")))
+    assert [reason in message for _file, _line, message in problems] == ([True] if reason else [])
+
+
+def test_pauses_without_effect_are_told(folder):
+    text = changed(("  pools:\n", "  config: {osd: {osd_recovery_sleep_hdd: 0.1}}\n  pools:\n"))
+    assert "osd_recovery_sleep_hdd 0.1 has no effect" in compile_ceph.intent(folder.load(text))["warnings"][0]

@@ -18,7 +18,7 @@ TABLE = "name,mac,bmc_mac,guid,serial,unit\n" + "".join(
 
 @pytest.fixture
 def cluster(folder):
-    return folder.load(DESIGN.replace("ceph: {…}", "ceph: {}"), knl_csv=TABLE)     # a sketch where it was written
+    return folder.load(DESIGN.replace(": {…}", ": {}"), knl_csv=TABLE)     # a sketch where it was written
 
 
 def test_it_loads_whole(cluster):
@@ -42,7 +42,7 @@ def test_it_loads_whole(cluster):
     assert (cfd.reaches, cfd.qos) == (("storage",), "high")
     assert cluster.power_saving.suspend_time == 600
     assert cluster.power_saving.exclude == ("cn001",)
-    assert (cluster.ceph, cluster.enroot) == ({}, {"…": None})
+    assert (cluster.ceph, cluster.enroot) == ({}, {})
 
 
 def test_a_node_has_its_address_rack_and_what_the_table_says(cluster):
@@ -80,12 +80,13 @@ def test_its_slurm_is_folded(cluster):
         "partitions": [{"PartitionName": "cfd", "Nodes": "cn[001-064]", "Default": True, "MaxTime": "2-00:00:00"},
                        {"PartitionName": "all", "Nodes": "cn[001-300]", "OverSubscribe": True}],
         "config": {
-            "SuspendTime": 600, "SuspendTimeout": 120, "ResumeTimeout": 300, "SuspendExcStates": "DOWN,DRAIN", "SuspendExcNodes": "cn001",
+            "SuspendTime": 600, "SuspendTimeout": 120, "ResumeTimeout": 300,
+            "SuspendExcStates": "DOWN,DRAIN,MAINTENANCE", "SuspendExcNodes": "cn001",
             "SuspendProgram": "/usr/local/libexec/clusterwright/power-suspend",
             "ResumeProgram": "/usr/local/libexec/clusterwright/power-resume",
             "ResumeFailProgram": "/usr/local/libexec/clusterwright/power-resume-failed",
             "SchedulerType": "sched/backfill",
-        }, "cgroup": {}, "gres": [], "topology": [], "job_container": {},
+        }, "cgroup": {}, "gres": [], "topology": [], "job_container": {}, "plugstack": [],
     }
 
 

@@ -90,7 +90,7 @@ def test_parsed():
 
 
 EMPTY = {"cluster_name": "c", "controllers": [], "dbds": [], "jwt": False, "enforce": False, "nodes": [], "partitions": [], "config": {},
-         "cgroup": {}, "gres": [], "topology": [], "job_container": {}}
+         "cgroup": {}, "gres": [], "topology": [], "job_container": {}, "plugstack": []}
 
 FULL = """\
 plugin: clusterwright.hpc.cluster

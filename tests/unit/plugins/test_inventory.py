@@ -150,8 +150,8 @@ class TestGroupsAndVariables:
     def test_every_group(self, manager):
         inventory = manager(CLUSTER)
         assert {name: [host.name for host in group.get_hosts()] for name, group in inventory.groups.items() if name != "all"} == {
-            **{role: [] for role in types.ROLES}, "ungrouped": [], "asleep": [], "infiniband": ["head1"],
-            "nodes": ["head1", "cn1", "cn2", "cn3", "cn4"],
+            **{role: [] for role in types.ROLES}, "ungrouped": [], "asleep": [], "cephadm": [], "infiniband": ["head1"],
+            "mounts": [], "pyxis": [], "nodes": ["head1", "cn1", "cn2", "cn3", "cn4"],
             "nodeset_head1": ["head1"], "slurm_controller": ["head1"], "os_debian_13": ["head1", "cn1", "cn2", "cn3", "cn4"],
             "nodeset_cn_1_4": ["cn1", "cn2", "cn3", "cn4"], "slurm_compute": ["cn1", "cn2", "cn3", "cn4"],
             "hardware_knl": ["cn1", "cn2", "cn3", "cn4"], "bmcs": ["cn1", "cn2", "cn3", "cn4"],

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from . import ceph, ethernet, fabric, infiniband, names, omnipath, slurm, switches
+from . import ceph, enroot, ethernet, fabric, filesystems, infiniband, names, omnipath, slurm, switches
 from .context import Context, Written
 
 __all__ = ["Context", "Written", "run"]
@@ -13,5 +13,5 @@ __all__ = ["Context", "Written", "run"]
 
 def run(context: Context) -> None:
     """Every cross-check."""
-    for subject in (names, ethernet, fabric, infiniband, omnipath, slurm, switches, ceph):
+    for subject in (names, ethernet, fabric, infiniband, omnipath, slurm, switches, ceph, filesystems, enroot):
         subject.check(context)

@@ -23,6 +23,7 @@ def check(context: Context) -> None:
         name = section.get(key)
         if name and name not in context.written.networks:
             context.error(("ceph", key), f"no such network: {name}{did_you_mean(name, context.written.networks)}")
+    _way(context)
     _mons(context)
     good = _osds(context)
     pools: dict[str, Any] = section.get("pools") or {}
@@ -35,6 +36,30 @@ def check(context: Context) -> None:
         _placement_groups(context)
         _room(context)
     _filesystems(context, pools)
+    _recovery(context)
+
+
+def _way(context: Context) -> None:
+    """What only one of the two ways has."""
+    section = context.cluster.ceph
+    if context.complained(("ceph", "way")):
+        return
+    osds = {nodes: entry for nodes, entry in (section.get("osds") or {}).items() if not context.complained(("ceph", "osds", nodes))}
+    if section.get("way") != compile_ceph.CEPHADM:
+        only: list[Trail] = [("ceph", key) for key in ("image", "registry") if key in section]
+        only += [("ceph", "osds", nodes, "method") for nodes, entry in osds.items() if "method" in entry]
+        for trail in only:
+            context.error(trail, f"{trail[-1]} is only for cephadm: leave it out, or say way: cephadm")
+        return
+    for nodes, entry in osds.items():
+        if "files" in entry:
+            context.error(("ceph", "osds", nodes, "files"), "cephadm makes no OSDs on files: name devices, such as loop devices in a lab")
+    if "registry" in section and not compile_ceph.registry(section)["host"]:
+        context.error(("ceph", "registry"), "it is the registry of image, and image names none: write image: REGISTRY/NAME:TAG")
+    for group in context.cluster.groups:
+        if "ceph_client" in group.roles and not compile_ceph.DAEMONS.keys().isdisjoint(group.roles):
+            context.error(("nodes", group.nodeset, "roles"),
+                          "cephadm keeps /etc/ceph on its hosts by itself: give ceph_client to other nodes")
 
 
 def _mons(context: Context) -> None:
@@ -158,3 +183,16 @@ def _filesystems(context: Context, pools: dict[str, Any]) -> None:
             context.error((*trail, "max_mds"), f"{entry['max_mds']} active MDS, and {mds} nodes have the role ceph_mds")
         if name in (context.cluster.ceph.get("clients") or {}):
             context.error(("ceph", "clients", name), f"client {name} is the one of the filesystem {name}: choose another name")
+
+
+def _recovery(context: Context) -> None:
+    """A limit that OSDs would take out of the database again, so that no run would ever find it as declared."""
+    if context.complained(("ceph", "config")) or compile_ceph.by_mclock(context.cluster)[1]:
+        return
+    for section, values in (context.cluster.ceph.get("config") or {}).items():
+        for name, value in (values or {}).items():
+            if name in compile_ceph.MCLOCK_LIMITS and value != "omit":
+                context.error(("ceph", "config", section, name),
+                              f"{name} {value} would not stay: under mclock OSDs go by {compile_ceph.MCLOCK_LIMITS[name]}, and remove it. "
+                              "Say osd_mclock_profile: high_recovery_ops, which gives recovery 70 % of an OSD instead of 50 %, or "
+                              "osd_mclock_override_recovery_settings: true with it")

@@ -23,7 +23,7 @@ def check(context: Context) -> None:
 
 
 # Ansible and our own groups have taken these.
-TAKEN = frozenset({"all", "ungrouped", "localhost", "nodes", "switches", "bmcs", "enroot"})
+TAKEN = frozenset({"all", "ungrouped", "localhost", "nodes", "switches", "bmcs", "mounts", "enroot", "charliecloud", "pyxis"})
 
 
 def _unique_names(context: Context) -> None:

@@ -1,0 +1,4 @@
+# Copyright: (c) 2026, The clusterwright developers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Containers under Slurm: images in a store that all nodes see, and what Enroot and Pyxis are configured from."""
