@@ -175,8 +175,8 @@ def _start(session: Session, command: Command) -> None:
 def _did_not_come_up(run: Run, name: str) -> ClusterwrightError:
     journal = run(("journalctl", "-u", name, "-n", "15", "--no-pager", "-o", "cat")).out.strip().splitlines()
     status = run(("systemctl", "show", "-p", "Result,ExecMainStatus", "--", name)).out.split()
-    # systemd's own lines say only that it failed; the daemon's say why.
-    own = [line for line in journal if name not in line]
+    # systemd's own lines say only that it failed; the daemon's say why. mount's last one is always the same advice.
+    own = [line for line in journal if name not in line and "dmesg(1) may have more information" not in line]
     last = own[-1].strip().rstrip(".") if own else "none in its journal"
     return ClusterwrightError(
         f"service {name} does not come up ({', '.join(status)}), its last words: {last}. "
