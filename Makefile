@@ -56,7 +56,7 @@ lab-status: setup ## show the lab's nodes and switches
 # --- the checks; tools/test_all.py knows their order
 
 DEVICE_PACKAGES := opensm ibsim-utils infiniband-diags opa-fm opa-basic-tools openvswitch-switch iproute2 iputils-ping \
-	ipmitool freeipmi-tools openipmi snmp
+	ipmitool freeipmi-tools openipmi snmp docker-registry skopeo squashfs-tools umoci
 
 RESULTS := .build/results
 PYTEST = -m pytest -q --junitxml=$(RESULTS)/$@.xml

@@ -21,7 +21,7 @@ def slurm_files(intent: Any) -> list[dict[str, Any]]:
         raise AnsibleFilterError("slurm_files takes the variable slurm_intent of the group slurm_controller")
     files = conf.files(intent)      # type: ignore[arg-type]
     return [{"path": f"/etc/slurm/{name}", "content": files[name], "backup": True} if name in files
-            else {"path": f"/etc/slurm/{name}", "state": "absent"} for name in conf.NAMES]
+            else {"path": f"/etc/slurm/{name}", "state": "absent"} for name in conf.ours(files)]
 
 
 class FilterModule:

@@ -29,6 +29,7 @@ options:
       - Packages that shall be present. What is missing is installed by one command, without recommended packages.
       - A virtual package counts as installed when an installed package provides it. Where several could, C(apt-get)
         refuses to choose, so name the real one.
+      - The absolute path of a package's file on the node stands for the very version in that file.
       - Existing configuration files are kept. Package lists are fetched only when something is missing and they are
         absent or older than a day, or the package is not found.
     type: list

@@ -12,7 +12,8 @@ short_description: Slurm's configuration on a controller, changed with the least
 version_added: 0.1.0
 author: The clusterwright developers (@clusterwright)
 description:
-  - Writes C(slurm.conf), C(cgroup.conf), C(gres.conf), C(topology.conf) and C(job_container.conf) below C(/etc/slurm), and enables and
+  - Writes C(slurm.conf), C(cgroup.conf), C(gres.conf), C(topology.conf), C(job_container.conf) and, where something is declared
+    for it, C(plugstack.conf) below C(/etc/slurm), and enables and
     starts slurmctld. No other task may write these files or restart slurmctld.
   - Compares what is declared with what the active slurmctld has loaded, key by key, node by node and partition by partition, and does the
     least that brings it about - nothing, C(scontrol reconfigure), or a restart of slurmctld. A table says what each key needs in each

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError
@@ -26,6 +26,7 @@ class Driver:
 
     families: ID or ID_LIKE of os-release. query: the command that lists what is installed; with `names_in_query` the
     names are appended. parse: its output -> version by package name, provided (virtual) names included.
+    describe: the command that says name and version of a package's file, split by a tab; the path is appended.
     refresh and lists: how package lists are fetched and the directory they stand in. mends: words of a failed install
     -> the command that lets a second try succeed. busy: words that say another one holds the lock.
     """
@@ -35,6 +36,7 @@ class Driver:
     parse: Callable[[str], dict[str, str]]
     install: Sequence[str]
     remove: Sequence[str]
+    describe: Sequence[str] = ()
     names_in_query: bool = False
     refresh: Sequence[str] = ()
     lists: str = ""
@@ -87,6 +89,7 @@ DRIVERS = (
         families=("debian", "ubuntu"),
         query=("dpkg-query", "-W", "-f", "${Package}\\t${Version}\\t${db:Status-Status}\\t${Provides}\\n"),
         parse=parse_dpkg,
+        describe=("dpkg-deb", "--show", "--showformat=${Package}\\t${Version}\\n"),
         install=(*_APT, "-o", "Dpkg::Options::=--force-confold", "install", "-y", "--no-install-recommends"),
         remove=("apt-get", "remove", "-y"),
         refresh=_APT_UPDATE,
@@ -104,6 +107,7 @@ DRIVERS = (
         query=("rpm", "-q", "--qf", "%{NAME}\\t%{EVR}\\t[%{PROVIDENAME} ]\\n", "--whatprovides"),
         parse=parse_rpm,
         names_in_query=True,
+        describe=("rpm", "-qp", "--qf", "%{NAME}\\t%{EVR}\\n"),
         install=("dnf", "install", "-y", "--setopt=install_weak_deps=False"),
         remove=("dnf", "remove", "-y"),
     ),
@@ -112,11 +116,17 @@ DRIVERS = (
 
 @dataclass(frozen=True)
 class PackagesState:
-    """versions: by declared name, None when not installed. refresh: the package lists are absent or too old."""
+    """versions: by declared name, None when not installed. refresh: the package lists are absent or too old.
+
+    files: the package's name by the path of its file; such a one is not installed when another version of it is. others: of
+    those, the packages that are there in another version.
+    """
 
     driver: Driver | None
     versions: dict[str, str | None]
     refresh: bool = False
+    files: dict[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
 
 
 def observe(run: Run, names: Sequence[str]) -> PackagesState:
@@ -124,14 +134,22 @@ def observe(run: Run, names: Sequence[str]) -> PackagesState:
     if not names:
         return PackagesState(None, {})
     driver = _driver()
-    result = run((*driver.query, *names) if driver.names_in_query else driver.query)
+    files = {name: _describe(run, driver, name) for name in names if name.startswith("/")}
+    asked = [files.get(name, (name, ""))[0] for name in names]
+    result = run((*driver.query, *asked) if driver.names_in_query else driver.query)
     # rpm counts the packages that it did not find in its exit status.
     if result.rc == 127 or (result.rc and not driver.names_in_query):
         raise ClusterwrightError(f"packages: '{driver.query[0]}' failed: {last_lines(result)}")
     known = driver.parse(result.out)
-    versions = {name: known.get(name) for name in names}
+    versions = {name: known.get(package) for name, package in zip(names, asked)}
+    others = [path for path, (_name, version) in files.items() if versions[path] and versions[path] != version]
+    versions.update(dict.fromkeys(others))
     return PackagesState(
-        driver, versions, bool(driver.refresh) and not all(versions.values()) and _lists_are_old(driver)
+        driver,
+        versions,
+        bool(driver.refresh) and not all(versions.values()) and _lists_are_old(driver),
+        {path: name for path, (name, _version) in files.items()},
+        others,
     )
 
 
@@ -147,7 +165,19 @@ def plan(state: PackagesState) -> list[Command]:
         return []
     item = f"packages {', '.join(absent)}"
     refresh = [Command(driver.refresh, "package lists")] if state.refresh else []
-    return [*refresh, Command((*driver.install, *absent), item, undo=(*driver.remove, *absent))]
+    new = [state.files.get(name, name) for name in absent if name not in state.others]
+    return [*refresh, Command((*driver.install, *absent), item, undo=(*driver.remove, *new) if new else ())]
+
+
+def _describe(run: Run, driver: Driver, path: str) -> tuple[str, str]:
+    """Name and version of a package's file; one that is not there is taken as coming, under its path."""
+    if not Path(path).exists():
+        return path, ""
+    result = run((*driver.describe, path))
+    name, tab, version = result.out.strip().partition("\t")
+    if result.rc or not tab:
+        raise ClusterwrightError(f"packages: {path} is no package of this system ({last_lines(result)}): name another file.")
+    return name, version
 
 
 def apply(session: Session, state: PackagesState, commands: Sequence[Command]) -> None:

@@ -148,7 +148,7 @@ def observe(run: Run, intent: SlurmIntent, may_come: bool = False) -> State:
     may_come: slurmctld need not be installed yet. Raises ClusterwrightError for what Slurm refuses, for names that do not resolve, and for
     two active controllers.
     """
-    found = {name: _text(trial.DIRECTORY / name) for name in conf.NAMES}
+    found = {name: _text(trial.DIRECTORY / name) for name in conf.ours(conf.files(intent))}
     texts = {name: text for name, text in found.items() if text is not None}
     said = run(["slurmctld", "-V"])
     version = "" if said.rc else said.out.split()[-1]
@@ -176,7 +176,7 @@ def _ask(run: Run, state: State, wanted: Mapping[str, str], scratch: Path, may_c
         state = altered(state, hosts=hosts)
         state = altered(state, seen=wait_for_answer(run, asks_with) if state.runs or state.standby else {})
         hosts, before_that = _controllers(run, asked, scratch, state.runs), hosts
-    changed = any(wanted.get(name) != state.texts.get(name) for name in conf.NAMES)
+    changed = any(wanted.get(name) != state.texts.get(name) for name in conf.ours(wanted))
     if not changed and state.loaded:
         return state
     _refuse_unresolvable(wanted["slurm.conf"])
@@ -376,7 +376,7 @@ def _file_intents(texts: Mapping[str, str]) -> list[FileIntent]:
         "path": str(trial.DIRECTORY / name), "state": "file" if name in texts else "absent",
         "content": texts[name].encode() if name in texts else None, "secret": False, "block": False, "owner": "root", "group": "root",
         "mode": "0644", "validate": None, "backup": True,
-    } for name in conf.NAMES]
+    } for name in conf.ours(texts)]
 
 
 def _text(path: Path) -> str | None:

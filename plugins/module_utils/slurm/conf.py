@@ -3,19 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """slurm.conf and the files beside it: rendered from the intent, and read.
 
-Sources: slurm.conf(5), cgroup.conf(5), gres.conf(5), topology.conf(5), job_container.conf(5) of Slurm 24.11. The same keys mean the
-same from 22.05 on.
+Sources: slurm.conf(5), cgroup.conf(5), gres.conf(5), topology.conf(5), job_container.conf(5), spank(7) of Slurm 24.11. The same keys
+mean the same from 22.05 on.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from .intent import Keys, SlurmIntent, Value
 
 HEADER = "# Rendered from the cluster file by clusterwright.hpc: change it there."
-NAMES = ("slurm.conf", "cgroup.conf", "gres.conf", "topology.conf", "job_container.conf")
+NAMES = ("slurm.conf", "cgroup.conf", "gres.conf", "topology.conf", "job_container.conf", "plugstack.conf")
+KEPT = ("plugstack.conf",)      # packages bring one, and sites have their own: where nothing is declared it stays as it is
 JWT_KEY = "/etc/slurm/jwt_hs256.key"
 
 # What a careful administrator would choose. Each can be set or dropped (`omit`) in the cluster file.
@@ -64,7 +65,14 @@ def files(intent: SlurmIntent) -> dict[str, str]:
         found["topology.conf"] = _text(map(_line, intent["topology"]))
     if intent["job_container"]:
         found["job_container.conf"] = _text(_pairs(_merged(JOB_CONTAINER_DEFAULTS, intent["job_container"])))
+    if intent["plugstack"]:
+        found["plugstack.conf"] = _text(intent["plugstack"])
     return found
+
+
+def ours(declared: Container[str]) -> list[str]:
+    """The names that are written or removed where these are declared."""
+    return [name for name in NAMES if name in declared or name not in KEPT]
 
 
 def render(intent: SlurmIntent) -> str:

@@ -62,6 +62,7 @@ def changes(before: Slurm, after: Slurm, old: Mapping[str, str], new: Mapping[st
         *_nodes(before, after, version),
         *_partitions(before, after, version),
         *_lines(before, old, new, version),
+        *_plugins(old, new, version),
     ]
 
 
@@ -190,6 +191,16 @@ def _lines(before: Slurm, old: Mapping[str, str], new: Mapping[str, str], versio
                 nodes = _of_gres(before, was.get(line, {}), is_now.get(line, {})) if name == "gres.conf" else None
                 texts = [" ".join(f"{k}={v}" for k, v in table.get(line, {}).items()) for table in (was, is_now)]
                 yield Change(key, name, texts[0], texts[1], policy.cost(name, key, version), nodes)
+
+
+def _plugins(old: Mapping[str, str], new: Mapping[str, str], version: tuple[int, ...]) -> Iterator[Change]:
+    """SPANK plugins, by their file: what comes, what goes, and what is called otherwise."""
+    was, is_now = ({line.split()[1]: line for line in texts.get("plugstack.conf", "").split("\n") if len(line.split("#")[0].split()) > 1}
+                   for texts in (old, new))
+    for plugin in {**was, **is_now}:
+        before, after = was.get(plugin, ABSENT), is_now.get(plugin, ABSENT)
+        if before != after:
+            yield Change(plugin, "plugstack.conf", before, after, policy.cost("plugstack.conf", plugin, version))
 
 
 def _by_name(text: str) -> dict[str, Table]:

@@ -130,6 +130,7 @@ RULES = (
     Rule("cgroup.conf", "IgnoreSystemd", DN, DN, _LOST),
     Rule("gres.conf", "*", DN, RN, "gres.conf(5): jobs that hold some are aborted"),
     Rule("topology.conf", "*", R, R, "topology.conf(5)"),
+    Rule("plugstack.conf", "*", D, R, "slurmd starts plugins when it starts, and each new step reads the file; tried with jobs running"),
     Rule("job_container.conf", "*", DN, DN, "job_container.conf(5): only a restart of slurmd reads it, and disrupts running jobs"),
 )
 _BY_KEY = {(rule.place, rule.key.lower()): rule for rule in RULES}

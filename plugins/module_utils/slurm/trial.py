@@ -183,7 +183,7 @@ def _start(run: Run, files: Mapping[str, str], host: str, scratch: Path, may_com
 def _fill(files: Mapping[str, str], host: str, scratch: Path, may_come: bool) -> None:
     """The declared files, what else lies in /etc/slurm, and the cluster's name, which slurmctld compares with its own."""
     for entry in sorted(DIRECTORY.iterdir()) if DIRECTORY.is_dir() else ():
-        if entry.name not in conf.NAMES and entry.name != "slurmdbd.conf" and not entry.name.endswith("~"):
+        if entry.name not in conf.ours(files) and entry.name != "slurmdbd.conf" and not entry.name.endswith("~"):
             (scratch / entry.name).symlink_to(entry)
     for name, text in files.items():
         (scratch / name).write_text(text)

@@ -12,7 +12,7 @@ from ansible_collections.clusterwright.hpc.plugins.modules import slurm_conf
 
 INTENT = {
     "cluster_name": "c", "controllers": [{"name": "head1", "address": "10.0.0.1"}], "dbds": [], "jwt": False, "enforce": False,
-    "nodes": [], "partitions": [], "config": {}, "cgroup": {}, "gres": [], "topology": [], "job_container": {},
+    "nodes": [], "partitions": [], "config": {}, "cgroup": {}, "gres": [], "topology": [], "job_container": {}, "plugstack": [],
 }
 
 

@@ -89,3 +89,24 @@ def test_a_failed_install_says_why(node):
     state = packages.observe(node.run, ["munge"])
     with pytest.raises(ClusterwrightError, match=r"packages munge: .*held broken packages"):
         packages.apply(Session(node.run), state, packages.plan(state))
+
+
+def test_a_file_stands_for_the_version_in_it(node, tmp_path):
+    file = tmp_path / "enroot.deb"
+    file.write_text("")
+    node._dpkg_deb = lambda _argv: Result(0, "enroot\t4.1.2-1\n", "")
+    (new,) = packages.plan(packages.observe(node.run, [str(file)]))
+    assert (new.argv[-1], new.undo[-1]) == (str(file), "enroot")
+    node.installed["enroot"] = "4.0.1-1"        # an older one is replaced, and undoing does not remove it
+    (upgrade,) = packages.plan(packages.observe(node.run, [str(file), "enroot"]))
+    assert (upgrade.argv[-1], upgrade.undo) == (str(file), ())
+    node.installed["enroot"] = "4.1.2-1"
+    assert packages.missing(packages.observe(node.run, [str(file)])) == []
+
+
+def test_a_file_that_is_not_there_yet_is_missing_and_one_that_is_no_package_is_named(node, tmp_path):
+    assert packages.missing(packages.observe(node.run, ["/nowhere/enroot.deb"])) == ["/nowhere/enroot.deb"]
+    (tmp_path / "enroot.deb").write_text("<html>")
+    node._dpkg_deb = lambda _argv: Result(2, "", "dpkg-deb: error: not a Debian format archive")
+    with pytest.raises(ClusterwrightError, match=r"enroot\.deb is no package of this system \(dpkg-deb: error: not a Debian format"):
+        packages.observe(node.run, [str(tmp_path / "enroot.deb")])

@@ -18,7 +18,7 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm.running im
 INTENT = {
     "cluster_name": "c", "controllers": [{"name": "head1", "address": "10.0.0.1"}], "dbds": [], "jwt": False, "enforce": False,
     "nodes": [{"NodeName": "cn[1-2]", "NodeAddr": "10.0.0.[21-22]"}], "partitions": [{"PartitionName": "all", "Nodes": "cn[1-2]"}],
-    "config": {}, "cgroup": {}, "gres": [], "topology": [], "job_container": {},
+    "config": {}, "cgroup": {}, "gres": [], "topology": [], "job_container": {}, "plugstack": [],
 }
 PAIR = {**INTENT, "controllers": [{"name": "head1", "address": "10.0.0.1"}, {"name": "head2", "address": "10.0.0.2"}]}
 WITH_DBD = {**INTENT, "dbds": [{"name": "db1", "address": "10.0.0.3"}]}

@@ -89,6 +89,18 @@ def test_another_version_shows_other_keys():
     assert brief(changes(before, slurm({"KillWait": "9 sec"}))) == [("KillWait", "slurm.conf", "30 sec", "9 sec")]
 
 
+def test_a_spank_plugin_comes_changes_and_goes_and_only_an_old_slurmd_restarts():
+    new = {**TEXTS, "plugstack.conf": "# ours\nrequired /l/spank_pyxis.so runtime_path=/run/p\noptional x.so\n"}
+    old = {**TEXTS, "plugstack.conf": "include /etc/slurm/plugstack.conf.d/*.conf\nrequired /l/spank_pyxis.so\n"}
+    found = changes(slurm(), slurm(), old, new)
+    assert [(change.key, change.new) for change in found] == [
+        ("/etc/slurm/plugstack.conf.d/*.conf", ""), ("/l/spank_pyxis.so", "required /l/spank_pyxis.so runtime_path=/run/p"),
+        ("x.so", "optional x.so")]
+    assert {change.cost.needs for change in found} == {Needs.RECONFIGURE}
+    assert {change.cost.needs for change in changes(slurm(), slurm(), old, new, BOOKWORM)} == {Needs.RESTART_SLURMD}
+    assert consequences.hits(found, [RUNNING, WAITING]) == []
+
+
 def test_nodes_come_go_and_change_together():
     before = slurm(nodes=("cn1", "cn2", "cn3", "cn4"))
     after = slurm(nodes=("cn1", "cn2", "cn5", "cn6"), cn1={"Weight": "5"}, cn2={"Weight": "5"})
