@@ -14,7 +14,8 @@ author: The clusterwright developers (@clusterwright)
 description:
   - Makes an OSD on each declared disk that has none, and as many on sparse files as declared. They are set up, not started.
   - A disk that carries anything is refused, be it a partition table, a filesystem, a volume, or bytes in its first MiB, as is one that is
-    in use or smaller than declared. All disks are looked at before the first is touched. No disk is ever emptied, and no OSD removed.
+    in use or smaller than declared. All disks are looked at before the first is touched. No disk is emptied but what O(zap) names, and no
+    OSD removed.
   - An OSD that fails half-way is taken back, on the disk's host and in the mons.
 requirements:
   - C(ceph-osd) and C(ceph) of release 18 or newer, the keyring of client.bootstrap-osd in its usual place, and C(blkid)
@@ -36,6 +37,17 @@ options:
     description: The UUID of the cluster.
     type: str
     required: true
+  replaces:
+    description:
+      - The number of a destroyed OSD of this host, which the first new one takes. What that one has below C(/var/lib/ceph/osd) is moved
+        aside, to C(replaced-7) for osd.7.
+      - Where no disk of O(devices) is without an OSD then, it fails.
+    type: int
+  zap:
+    description: Disks of O(devices) that are emptied if an OSD is to be made there, whatever they carry. One that is in use is refused.
+    type: list
+    elements: path
+    default: []
 extends_documentation_fragment:
   - clusterwright.hpc.attributes
   - clusterwright.hpc.attributes.node
@@ -47,6 +59,13 @@ EXAMPLES = r"""
     devices: [/dev/disk/by-id/nvme-eui.0001, /dev/disk/by-id/nvme-eui.0002]
     size: 3500000
     fsid: "{{ ceph_intent.fsid }}"
+
+- name: Another disk in the place of the one that osd.7 had
+  clusterwright.hpc.ceph_osd:
+    devices: [/dev/disk/by-id/nvme-eui.0001, /dev/disk/by-id/nvme-eui.0003]
+    size: 3500000
+    fsid: "{{ ceph_intent.fsid }}"
+    replaces: 7
 """
 
 RETURN = r"""
@@ -109,6 +128,7 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run impor
 ARGUMENT_SPEC = {
     "devices": {"type": "list", "elements": "path", "default": []}, "files": {"type": "int", "default": 0},
     "size": {"type": "int", "required": True}, "fsid": {"type": "str", "required": True},
+    "replaces": {"type": "int"}, "zap": {"type": "list", "elements": "path", "default": []},
 }
 
 
@@ -116,17 +136,26 @@ def main() -> None:
     """Observe, plan, apply, observe again and compare."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     run, wanted = runner(module), module.params
+    replaces = wanted["replaces"]
     try:
         before = osds.observe()
-        new = osds.missing(wanted["devices"], wanted["files"], wanted["fsid"], before)
+        seen = {name: entry for name, entry in before.items() if name != f"osd.{replaces}"}
+        new = osds.missing(wanted["devices"], wanted["files"], wanted["fsid"], seen)
+        if replaces is not None and not new:
+            raise ClusterwrightError(f"osd.{replaces} cannot be replaced, for each device of the cluster file has an OSD: name the new "
+                                     "disk there; nothing was changed")
+        theirs = before.get(f"osd.{replaces}", {}).get("data")
         for device in new:
-            if device != "file":
-                osds.refuse_data(run, device, wanted["size"])
+            # The OSD that is replaced may still run, as long as nothing is done.
+            if device != "file" and not (module.check_mode and device in wanted["zap"] and osds.real(device) == theirs):
+                osds.refuse_data(run, device, wanted["size"], device in wanted["zap"])
         after = {**before, **{f"a new OSD ({position})": {"data": osds.real(data), "fsid": wanted["fsid"]}
                               for position, data in enumerate(new, 1)}}
         if not module.check_mode:
-            for data in new:
-                osds.make(run, data, wanted["size"])
+            for position, data in enumerate(new):
+                if data in wanted["zap"]:
+                    osds.zap(run, data)
+                osds.make(run, data, wanted["size"], replaces if position == 0 else None)
             after = osds.observe()
             left = osds.missing(wanted["devices"], wanted["files"], wanted["fsid"], after)
             if left:

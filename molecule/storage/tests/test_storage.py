@@ -16,7 +16,7 @@ ACCEPTED = ["MON_DISK_LOW", "OSD_SLOW_PING_TIME_BACK", "OSD_SLOW_PING_TIME_FRONT
 def ansible(program, *words, inventory=os.environ["LAB_INVENTORY"]):
     """Status and output of one of Ansible's programs."""
     command = [Path(sys.executable).parent / program, "-i", inventory, *words]
-    done = subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False)
     return done.returncode, done.stdout
 
 
@@ -45,8 +45,9 @@ def well(host):
 
 
 def test_it_is_as_declared(admin):
-    assert sorted(admin("quorum_status")["quorum_names"]) == ["store1", "store2", "store3"]
-    assert (admin("osd stat")["num_up_osds"], admin("osd stat")["num_in_osds"]) == (3, 3)
+    status = admin("status")
+    assert sorted(status["quorum_names"]) == ["store1", "store2", "store3"]
+    assert (status["osdmap"]["num_up_osds"], status["osdmap"]["num_in_osds"]) == (3, 3)
     pools = {pool["pool_name"]: (pool["size"], pool["min_size"], pool["pg_num"]) for pool in admin("osd dump")["pools"]}
     assert (pools["scratch_data"], pools["scratch_metadata"]) == ((3, 2, 32), (3, 2, 16))
 
@@ -64,7 +65,7 @@ def test_bcrypt_of_the_manager_is_the_real_one(host):
 
 
 @pytest.mark.usefixtures("well")
-def test_data_outlives_an_osd_and_a_mon(host, admin, eventually):
+def test_data_outlives_an_osd_and_a_mon_and_no_further_host_is_taken_down(host, admin, eventually):
     node, lost = host("cn1"), host("store3")
     node.check_output(f"head -c 60M /dev/urandom > {MOUNT}/before && sync {MOUNT}/before")
     known = node.check_output(f"sha256sum {MOUNT}/before").split()[0]
@@ -76,8 +77,9 @@ def test_data_outlives_an_osd_and_a_mon(host, admin, eventually):
     assert sorted(admin("quorum_status")["quorum_names"]) == ["store1", "store2"]
     node.check_output(f"echo 1 > /proc/sys/vm/drop_caches; timeout 60 head -c 1M /dev/zero > {MOUNT}/during && sync {MOUNT}/during")
     assert node.check_output(f"timeout 60 sha256sum {MOUNT}/before").split()[0] == known
-    status, output = module("store1", "ceph_health", accept=ACCEPTED, timeout=1)
-    assert status == 2 and "OSD_DOWN (1 osds down)" in output and "MON_DOWN" in output
+    status, output = ansible("ansible-playbook", "playbooks/ceph_rolling.yml")
+    assert status == 2 and "Ceph is ill after 10 s" in output and "OSD_DOWN (1 osds down)" in output and "MON_DOWN" in output, output
+    assert "noout" not in admin("osd dump")["flags_set"]
 
 
 def test_it_is_well_again_with_all_its_data(host, admin):
@@ -90,8 +92,7 @@ def test_what_would_lose_data_is_refused(admin):
         return [(pool["size"], pool["min_size"]) for pool in admin("osd dump")["pools"]]
     before = sizes()
     pool = {"name": "scratch_data", "pg_num": 32, "application": "cephfs"}
-    for change, reason in (({"size": 1}, "size 1 loses data"), ({"min_size": 1}, "min_size 1 takes writes with a single copy"),
-                           ({"size": 2, "min_size": 3}, "min_size 3 is more than its 2 copies"), ({"k": 2, "m": 1}, "no pool can become")):
+    for change, reason in (({"size": 1}, "size 1 loses data"), ({"size": 2, "min_size": 3}, "min_size 3 is more than its 2 copies")):
         status, output = module("store1", "ceph_pool", pools=[{**pool, **change}])
         assert status == 2 and reason in output, output
     assert sizes() == before
@@ -111,16 +112,6 @@ def test_a_disk_with_data_is_refused(host, admin):
     assert admin("osd stat")["num_osds"] == 3
 
 
-def test_rolling_stops_at_the_first_bad_sign(host, admin):
-    host("store2").check_output("systemctl stop 'ceph-osd@*'")
-    try:
-        status, output = ansible("ansible-playbook", "playbooks/ceph_rolling.yml")
-        assert status == 2 and "Ceph is ill after 10 s: OSD_DOWN" in output, output
-        assert "noout" not in admin("osd dump")["flags_set"]
-    finally:
-        host("store2").check_output("systemctl start 'ceph-osd@%s'", host("store2").check_output("ls /var/lib/ceph/osd").split("-")[1])
-
-
 def test_a_wrong_key_is_set_right_and_of_two_runs_at_once_one_ends(host):
     node, keyring = host("cn1"), "/etc/ceph/ceph.client.scratch.keyring"
     unit = node.check_output(f"systemd-escape --path --suffix=mount {MOUNT}")
@@ -129,9 +120,14 @@ def test_a_wrong_key_is_set_right_and_of_two_runs_at_once_one_ends(host):
     command = [Path(sys.executable).parent / "ansible-playbook", "-i", os.environ["LAB_INVENTORY"], "playbooks/storage.yml",
                "--limit", "cn1,store1"]
     both = [subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
-    said = [run.communicate(timeout=300)[0] for run in both]
+    said = [run.communicate(timeout=900)[0] for run in both]
     assert sorted(run.returncode == 0 for run in both) == [False, True], said
     assert node.mount_point(MOUNT).filesystem == "fuse.ceph-fuse"
     keys = [node.check_output(f"ceph-authtool {keyring} --print-key --name client.scratch"),
             host("store1").check_output("ceph auth print-key client.admin")]
     assert not any(key in text for key in keys for text in said)
+
+
+def test_a_mount_of_the_cluster_file(host):
+    assert host("cn1").check_output("findmnt -no FSTYPE,SOURCE /data/my-own").split() == ["tmpfs", "tmpfs"]
+    assert host("cn1").check_output("systemctl is-enabled 'data-my\\x2down.mount'") == "enabled"

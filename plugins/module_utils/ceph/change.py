@@ -77,11 +77,12 @@ def apply(run: Run, commands: Sequence[Command]) -> None:
 
 
 def carry_out(
-    module: AnsibleModule, run: Run, observe: Callable[[], View], plan: Callable[[View], Plan], empty: View | None = None
+    module: AnsibleModule, run: Run, observe: Callable[[], View], plan: Callable[[View], Plan], empty: View | None = None,
+    settle: Callable[[], None] | None = None,
 ) -> None:
     """The one way of the modules: observe, plan, apply, observe again, compare, and end the module.
 
-    `empty`: what check mode takes for seen where no mon answers yet.
+    `empty`: what check mode takes for seen where no mon answers yet. `settle` waits for what takes its time, changed or not.
     """
     try:
         try:
@@ -95,6 +96,9 @@ def carry_out(
         after = planned.after
         if planned.commands and not module.check_mode:
             apply(run, planned.commands)
+        if settle and not module.check_mode:
+            settle()
+        if planned.commands and not module.check_mode:
             after = observe()
             left = plan(after).commands
             if left:
@@ -120,5 +124,5 @@ def diff(before: View, after: View) -> list[dict[str, str]]:
 
 def _text(settings: Mapping[str, Any] | None) -> str:
     def word(value: Any) -> Any:
-        return json.dumps(value) if isinstance(value, (list, bool)) else value
+        return json.dumps(value) if isinstance(value, (list, dict, bool)) else value
     return "".join(f"{name}={word(value)}\n" for name, value in (settings or {}).items())

@@ -44,7 +44,8 @@ def plan_config(wanted: Settings, seen: View) -> Plan:
     commands: list[Command] = []
     after = {section: dict(values) for section, values in seen.items()}
     for section, values in wanted.items():
-        for name, value in values.items():
+        # First, for OSDs remove limits of recovery that come before it.
+        for name, value in sorted(values.items(), key=lambda entry: entry[0] != "osd_mclock_override_recovery_settings"):
             old = seen[section].get(name)
             item = f"{section} {name}"
             undo = [["config", "rm", section, name] if old is None else ["config", "set", section, name, old]]

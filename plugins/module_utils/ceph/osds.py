@@ -62,8 +62,11 @@ def real(data: str) -> str:
     return data if data == "file" else os.path.realpath(data)
 
 
-def refuse_data(run: Run, device: str, mebibytes: int) -> None:
-    """Raises ClusterwrightError for a device that is none, is in use, is smaller than declared, or carries anything."""
+def refuse_data(run: Run, device: str, mebibytes: int, zap: bool = False) -> None:
+    """Raises ClusterwrightError for a device that is none, is in use, is smaller than declared, or carries anything.
+
+    `zap`: it may carry what nobody uses, for that is to be ended.
+    """
     place = real(device)
     try:
         mode = Path(place).stat().st_mode
@@ -72,7 +75,8 @@ def refuse_data(run: Run, device: str, mebibytes: int) -> None:
     if not stat.S_ISBLK(mode):
         raise ClusterwrightError(f"{device} is no disk: name a block device; nothing was changed")
     known = Path("/sys/class/block") / Path(place).name
-    holders = [*known.glob("holders/*"), *known.glob("*/partition")]
+    holders = [*known.glob("holders/*"), *known.glob("*/holders/*")]
+    partitions = [*known.glob("*/partition")]
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_EXCL)
     except OSError as error:
@@ -85,29 +89,54 @@ def refuse_data(run: Run, device: str, mebibytes: int) -> None:
         os.close(descriptor)
     probed = run(["blkid", "--probe", "--output", "export", place])
     kind = next((line.split("=", 1)[1] for line in probed.out.splitlines() if line.startswith(("TYPE=", "PTTYPE="))), "")
-    if head.startswith(LABEL):
+    if zap and holders:
+        raise ClusterwrightError(f"{device} is part of a volume or RAID: take that apart first, `lsblk {device}` shows it; nothing was "
+                                 "changed")
+    if not zap and head.startswith(LABEL):
         raise ClusterwrightError(f"{device} carries an OSD already, which is not set up on this host: `ceph-volume raw list {device}` says "
                                  f"whose it is, `ceph-volume raw activate --device {device} --no-systemd` brings it back; nothing was "
                                  "changed")
-    if holders or kind or any(head):
-        what = kind or ("partitions or volumes" if holders else "something without a name in its first MiB")
+    if not zap and (holders or partitions or kind or any(head)):
+        what = kind or ("partitions or volumes" if holders or partitions else "something without a name in its first MiB")
         raise ClusterwrightError(f"{device} carries data ({what}), and an OSD would end it: nothing was changed. If nobody needs it: "
-                                 f"`ceph-volume lvm zap --destroy {device}` on this host")
+                                 f"`wipefs --all {device}` on this host, and zeros on its first MiB")
     if size < 0.9 * mebibytes:
         raise ClusterwrightError(f"{device} has {size} MiB, and {mebibytes} are declared: is it the right disk? Nothing was changed")
 
 
-def make(run: Run, data: str, mebibytes: int, folder: str = FOLDER) -> str:
-    """Make one OSD on an empty disk, or on a file of its own, and return its name. What fails leaves nothing behind."""
+def zap(run: Run, device: str) -> None:
+    """End what a disk carries: its signatures and partition table, and the beginning, where OSDs have their label."""
+    place = real(device)
+    result = run(["wipefs", "--all", place])
+    if result.rc:
+        raise ClusterwrightError(f"{device} cannot be emptied: {last_lines(result)}")
+    try:
+        with open(place, "r+b", buffering=0, opener=lambda path, flags: os.open(path, flags | os.O_EXCL)) as disk:
+            for _mebibyte in range(10):
+                disk.write(bytes(MEBIBYTE))
+            os.fsync(disk.fileno())
+    except OSError as error:
+        raise ClusterwrightError(f"{device} cannot be emptied: {error.strerror}") from None
+
+
+def make(run: Run, data: str, mebibytes: int, replaces: int | None = None, folder: str = FOLDER) -> str:
+    """Make one OSD on an empty disk, or on a file of its own, and return its name. What fails leaves nothing behind.
+
+    `replaces`: the number of a destroyed OSD that it takes; what that one has in `folder` is moved aside.
+    """
     identity = str(uuid.uuid4())
     secret = _ask(run, ["ceph-authtool", "--gen-print-key"], data)
     mons = ["ceph", "--connect-timeout", str(PATIENCE), "--name", "client.bootstrap-osd", "--keyring", BOOTSTRAP]
     with tempfile.TemporaryDirectory() as private:      # 0700: the key is on no command line
         file = Path(private) / "secrets.json"
         file.write_text(json.dumps({"cephx_secret": secret}))
-        number = _ask(run, [*mons, "osd", "new", identity, "-i", str(file)], data)
+        number = _ask(run, [*mons, "osd", "new", identity, *([] if replaces is None else [str(replaces)]), "-i", str(file)], data)
     place = Path(folder) / f"ceph-{number}"
     try:
+        if replaces is not None and place.exists():
+            aside = Path(folder) / f"replaced-{number}"
+            shutil.rmtree(aside, ignore_errors=True)
+            place.rename(aside)
         place.mkdir(mode=0o750)
         keyring = place / "keyring"
         keyring.touch(mode=0o600)

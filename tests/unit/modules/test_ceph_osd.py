@@ -52,7 +52,7 @@ def host(tmp_path, monkeypatch):
     made = Host(folder)
     monkeypatch.setattr(ceph_osd, "runner", lambda _module: made.run)
     monkeypatch.setattr(osds.observe, "__defaults__", (str(folder),))
-    monkeypatch.setattr(osds.make, "__defaults__", (str(folder),))
+    monkeypatch.setattr(osds.make, "__defaults__", (None, str(folder)))
     monkeypatch.setattr(osds.shutil, "chown", lambda *_words: None)
     # For the module a file is a disk here.
     monkeypatch.setattr(osds, "stat", types.SimpleNamespace(S_ISBLK=stat.S_ISREG))
@@ -114,3 +114,31 @@ def test_what_fails_leaves_nothing_behind(host, call_module, fails):
     assert result["failed"] and "nothing is left of it" in result["msg"] and KEY not in str(result)
     assert list(host.folder.iterdir()) == []
     assert any("osd purge-new 0" in command for command in host.ran) == (fails == "--mkfs")
+
+
+def test_another_disk_takes_the_number_of_a_destroyed_osd(host, call_module):
+    old, new = host.disk("sda"), host.disk("sdb")
+    call_module(ceph_osd, devices=[old], size=64, fsid=FSID)
+    # The mons know the number: they are told it, and answer it.
+    host.next = 0
+    result = call_module(ceph_osd, devices=[new], size=64, fsid=FSID, replaces=0)
+    assert result["after"]["osd.0"]["data"] == new and result["osds"] == ["osd.0"]
+    assert any(command.split(" -i ")[0].endswith(" 0") and "osd new" in command for command in host.ran)
+    assert (host.folder / "replaced-0/keyring").exists()
+
+
+def test_a_number_without_a_disk_is_refused(host, call_module):
+    disk = host.disk("sda")
+    call_module(ceph_osd, devices=[disk, host.disk("sdb")], size=64, fsid=FSID)
+    result = call_module(ceph_osd, devices=[disk], size=64, fsid=FSID, replaces=1)
+    assert "osd.1 cannot be replaced, for each device of the cluster file has an OSD" in result["msg"]
+
+
+def test_a_disk_is_emptied_only_when_it_is_named(host, call_module):
+    full, other = (host.disk(name, b"bluestore block device\n" + b"x" * 2**21) for name in ("sda", "sdb"))
+    result = call_module(ceph_osd, devices=[full, other], size=64, fsid=FSID, zap=[full])
+    assert f"{other} carries an OSD already" in result["msg"] and Path(full).read_bytes()[:9] == b"bluestore"
+    predicted = call_module(ceph_osd, check=True, devices=[full], size=64, fsid=FSID, zap=[full])
+    assert predicted["changed"] and Path(full).read_bytes()[:9] == b"bluestore"
+    assert call_module(ceph_osd, devices=[full], size=64, fsid=FSID, zap=[full])["osds"] == ["osd.0"]
+    assert not any(Path(full).read_bytes()[:10 * 2**20]) and any(Path(other).read_bytes())
