@@ -18,14 +18,24 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 SCENARIO = CHECKOUT / "molecule/power"
 NODES = ("cn1", "cn2", "cn3")
+PLAYBOOKS = CHECKOUT / "playbooks"
 
 
 class Powered(Cluster):
-    """The cluster of the scenario `power` under another name, with more patience: a node may take a minute on a busy machine."""
+    """The cluster of the scenario `power` under another name, with one BMC that speaks Redfish.
+
+    And with more patience: a node may take a minute on a busy machine.
+    """
 
     def declare(self, *replacements: tuple[str, str]) -> None:
         text = (SCENARIO / "cluster.yml").read_text()
-        for old, new in (("name: moleculepower", "name: itestpower"), ("10.66.0.", "10.65.0."),
+        cn3 = text[text.index("  cn[1-3]:"):text.index("\nslurm:")]
+        for number in ("21", "121"):
+            cn3 = cn3.replace(f"10.66.0.{number}}}", f"10.66.0.{int(number) + 2}}}")
+        cn3 = cn3.replace("cn[1-3]", "cn3").replace("hardware: container", "hardware: modern")
+        modern = "  modern: {sockets: 1, cores_per_socket: 2, memory: 1 GiB, bmc: {protocol: redfish}}\n"
+        for old, new in (("  cn[1-3]:", "  cn[1-2]:"), ("\nslurm:", f"{cn3}\nslurm:"), ("\nnodes:", f"{modern}\nnodes:"),
+                         ("name: moleculepower", "name: itestpower"), ("10.66.0.", "10.65.0."),
                          ("resume_timeout: 40s", "resume_timeout: 2m"), *replacements):
             assert old in text
             text = text.replace(old, new)
@@ -66,6 +76,7 @@ def powered(artifacts):
         pytest.skip("a lab needs root and podman; `make test-slow` does the set-up")
     cluster = Powered(BUILD / "itestpower", "itestpower", artifacts)
     shutil.copytree(SCENARIO / "group_vars", cluster.file.parent / "group_vars", dirs_exist_ok=True)
+    (cluster.file.parent / "group_vars/all/redfish.yml").write_text("bmc_validate_certs: false\n")
     cluster.lab("down")
     try:
         cluster.lab("up")
@@ -83,6 +94,15 @@ def cluster(powered):
     powered.node("head1").sh("scancel -u root; sinfo -hN -t down -o %N | sort -u | xargs -rI{} scontrol update nodename={} state=resume")
     powered.all_off()
     return powered
+
+
+@pytest.fixture
+def awake(cluster):
+    """The same, and who is woken stays on: for runs that take longer than the scenario's SuspendTime of some seconds."""
+    head = cluster.node("head1")
+    head.sh("scontrol update SuspendExcNodes='cn[1-3]'")
+    yield
+    head.sh("scontrol update SuspendExcNodes=")
 
 
 def submit(cluster, *words):
@@ -161,19 +181,79 @@ def test_a_dead_bmc_is_named_and_holds_up_no_other(cluster):
         dead, alive = submit(cluster, "-w cn1 --wrap=true"), submit(cluster, "-w cn2 --wrap=true")
         cluster.until(lambda: done(cluster, alive))
         cluster.until(lambda: cluster.reason("cn1").startswith("power: its BMC does not answer"))
+        # slurmctld's own time for it is over later, and the reason stays.
+        cluster.until(lambda: "cn1 is down already: power: its BMC does not answer" in cluster.journal())
+        assert cluster.reason("cn1").startswith("power: its BMC does not answer")
         head.sh(f"scancel {dead}")
     finally:
         head.sh(f"cat > /etc/clusterwright/power.json <<'X'\n{text}\nX")
 
 
+@pytest.mark.usefixtures("awake")
 def test_a_run_wakes_them_and_brings_what_they_missed(cluster):
-    head = cluster.node("head1")
     cluster.declare(("domain: power.example", "domain: other.example"))
-    head.sh("scontrol update SuspendExcNodes='cn[1-3]'")      # or they would go off in the middle of the run, so soon as that is here
     try:
         woken = cluster.site("-e", "site_wake=true")
-        assert woken.status == 3 and {"cn1", "cn2", "cn3"} <= woken.changed, woken.output
-        assert "other.example" in cluster.node("cn1").sh("cat /etc/hosts")
     finally:
-        head.sh("scontrol update SuspendExcNodes=")
         cluster.declare()
+    assert woken.status == 3 and {"cn1", "cn2", "cn3"} <= woken.changed, woken.output
+    assert "other.example" in cluster.node("cn1").sh("cat /etc/hosts")
+
+
+def test_a_maintenance_wakes_its_nodes_and_no_others(cluster, tmp_path):
+    """Though it lasts longer than SuspendTime: what is drained stays on."""
+    before, tasks = len(cluster.actions()), tmp_path / "tasks.yml"
+    tasks.write_text("- name: Work\n  ansible.builtin.command: sleep 20\n")
+    variables = ("maintenance_nodes=cn[1-2]", "maintenance_reason=fans", f"maintenance_tasks={tasks}", "maintenance_batch=2")
+    words = [word for variable in variables for word in ("-e", variable)]
+    would = cluster.start(*words, "--check", playbook=PLAYBOOKS / "slurm_maintenance.yml").end()
+    assert not would.bad and len(cluster.actions()) == before, would.output
+    run = cluster.start(*words, playbook=PLAYBOOKS / "slurm_maintenance.yml").end()
+    assert not run.bad and {"cn1", "cn2"} <= run.changed, run.output
+    assert sorted(cluster.actions()[before:][:2]) == ["itestpower-cn1", "itestpower-cn2"]
+    assert cluster.states()["cn3"] == "idle~"
+    assert cluster.node("head1").sh("scontrol show node cn[1-3] | grep -c 'Comment=fans done'") == "2"
+    cluster.all_off()
+
+
+def test_another_release_leaves_them_out_and_says_so(cluster):
+    run = cluster.start("-e", "slurm_upgrade_version=candidate", "--check", playbook=PLAYBOOKS / "slurm_upgrade.yml").end()
+    assert not run.bad and set(run.hosts) == {"head1"}, run.output
+    said = " ".join(run.output.split())
+    assert "cn[1-3]: what has changed reaches a node with the next run that finds it up" in said
+    assert "cn[1-3] does not answer or is left out of this run, and stays as it is" in said
+
+
+def keys(cluster):
+    return {cluster.node(name).sh("sha256sum < /etc/munge/munge.key") for name in ("head1", *NODES)}
+
+
+@pytest.mark.usefixtures("awake")
+def test_a_new_munge_key_wakes_them_all(cluster):
+    (old,) = {cluster.node("head1").sh("sha256sum < /etc/munge/munge.key")}
+    asked = cluster.start(playbook=PLAYBOOKS / "munge_rotate.yml").end()
+    assert "cn[1-3], switched off by power saving, is powered up first" in asked.bad["head1"], asked.output
+    assert cluster.states() == dict.fromkeys(NODES, "idle~")
+    run = cluster.start("-e", "munge_rotate_confirmed=true", playbook=PLAYBOOKS / "munge_rotate.yml").end()
+    assert not run.bad, run.output
+    (new,) = keys(cluster)
+    assert new != old
+    job = submit(cluster, "-N3 --wrap='srun hostname'")
+    cluster.until(lambda: done(cluster, job))
+
+
+def test_a_node_with_an_old_key_serves_nobody_and_is_explained_and_mended(cluster):
+    job = submit(cluster, "-w cn3 --wrap=true")
+    cluster.until(lambda: done(cluster, job))
+    cluster.node("cn3").sh("head -c 128 /dev/urandom > /etc/munge/munge.key")      # munged has the right one until it boots
+    cluster.all_off()
+    job = submit(cluster, "-w cn3 --wrap=true")
+    cluster.until(lambda: "slurmd did not answer" in cluster.reason("cn3"))
+
+    found = cluster.start(playbook=PLAYBOOKS / "repair_nodes.yml").end()
+    assert "cn3 has another munge key than head1" in " ".join(found.output.split()), found.output
+    mended = cluster.site("--limit", "cn3")
+    assert not mended.bad and mended.changed == {"cn3"}, mended.output
+    back = cluster.start(playbook=PLAYBOOKS / "repair_nodes.yml").end()
+    assert not back.bad, back.output
+    cluster.until(lambda: done(cluster, job))

@@ -19,6 +19,10 @@ def states(head):
     return lambda: dict(line.split() for line in head.check_output("sinfo -hN -o '%N %t' | sort -u").splitlines())
 
 
+NEVER = "[Unit]\nConditionPathExists=/nowhere\n"
+DROP_IN = "/etc/systemd/system/slurmd.service.d/never.conf"
+
+
 @pytest.fixture
 def powered(cluster):
     """The nodes whose containers run."""
@@ -34,9 +38,9 @@ def journal(head):
     return lambda: head.check_output("journalctl --no-pager -o cat -t clusterwright-power")
 
 
-def test_idle_nodes_are_powered_off(host, head, states, powered, journal, eventually):
-    head.check_output("cd /tmp && srun -w cn3 true")        # it may be off already
-    host("cn3").check_output("systemctl mask slurmd")       # so that it does not come back
+def test_idle_nodes_are_powered_off(cluster, states, powered, journal, eventually, tmp_path):
+    (tmp_path / "never.conf").write_text(NEVER)     # cn3 will not come back; it may be off already
+    subprocess.run(["podman", "cp", tmp_path / "never.conf", f"{cluster.name}-cn3:{DROP_IN}"], check=True)
     eventually(lambda: states() == dict.fromkeys(NODES, "idle~"))
     eventually(lambda: powered() == ["head1"])
     assert "is asked to shut down: Slurm has no work for it" in journal()
@@ -74,10 +78,10 @@ def test_a_node_that_does_not_come_back_is_cycled_once_and_set_down(host, head, 
     # Its job waits anew. Mended, the node serves again; it is on, and Slurm takes it for off.
     job = head.check_output("cat /run/lost")
     assert "JobState=PENDING" in head.check_output("scontrol show job %s", job)
-    host("cn3").check_output("systemctl unmask slurmd")
+    host("cn3").check_output(f"rm {DROP_IN}")
     head.check_output("scontrol update nodename=cn3 state=resume")
     assert head.check_output("cd /tmp && srun -w cn3 hostname") == "cn3"
-    head.check_output("scancel %s", job)
+    head.check_output("scancel %s; scontrol update nodename=cn3 state=power_down", job)
 
 
 def test_the_queue_is_empty_in_the_end(head, states, eventually):

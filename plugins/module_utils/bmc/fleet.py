@@ -21,7 +21,7 @@ from typing import Any, Deque, Optional  # noqa: UP035 - Python 3.9
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import driver
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.driver import LOGIN_STAGE, Driver, Report
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.intent import BmcIntent
-from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.verdict import BUSY, OK, TIMED_OUT, UNKNOWN, BmcError, Outcome
+from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.verdict import BUSY, OK, TIMED_OUT, UNKNOWN, WRONG_PASSWORD, BmcError, Outcome
 
 Work = Callable[[Driver, BmcIntent, Report], Any]
 Connect = Callable[[BmcIntent, Report], Driver]
@@ -74,7 +74,9 @@ def call(targets: Sequence[BmcIntent], work: Work, deadline: float, limit: int =
     connect = connect or driver.connect
     outcomes: dict[int, Outcome] = {}
     began: dict[int, float] = {}
-    again: set[int] = set()     # whose login was begun anew: a lost or late packet spoils one beyond what its library recovers from
+    # Whose login was begun anew: a lost or late packet spoils one beyond what its library recovers from, and an answer that was repeated
+    # looks as if the password were wrong.
+    again: set[int] = set()
     waiting: Deque[int] = deque(range(len(targets)))  # noqa: UP006
     workers: list[_Worker] = []
 
@@ -105,7 +107,7 @@ def call(targets: Sequence[BmcIntent], work: Work, deadline: float, limit: int =
                     worker.place = FREE
                     if outcome.verdict == BUSY and time.monotonic() - began[place] < deadline - 1:
                         waiting.append(place)       # the whole call again, in another process
-                    elif outcome.verdict == TIMED_OUT and worker.stage == LOGIN_STAGE and place not in again:
+                    elif outcome.verdict in (TIMED_OUT, WRONG_PASSWORD) and worker.stage == LOGIN_STAGE and place not in again:
                         again.add(place)
                         waiting.appendleft(place)
                     elif outcome.verdict == TIMED_OUT:      # by the library's own clock

@@ -14,6 +14,7 @@ Sources: DSP0266 (Redfish), DSP0268 (its schemas).
 # mypy: disable-error-code="import-untyped,import-not-found"
 from __future__ import annotations
 
+import inspect
 import logging
 from typing import Any, Optional
 
@@ -26,6 +27,7 @@ MISSING: Optional[ImportError] = None      # noqa: UP045 - Python 3.9 evaluates 
 try:
     import sushy
     from sushy import auth, connector, exceptions
+    connector._SERVER_SIDE_RETRY_DELAY = 0
 except ImportError as missing:
     MISSING = missing
 
@@ -76,8 +78,13 @@ def _doing(during: str) -> Any:
 
 
 def _connector(url: str, verify: bool) -> Any:
-    """One try a request: what fails is tried again as a whole. With a TLS version it does not load all authorities for each request."""
-    return connector.Connector(url, verify=verify, server_side_retries=1, tls_min_version="1.2")
+    """One try a request: what fails is tried again as a whole. With a TLS version it does not load all authorities for each request.
+
+    Debian's sushy (4.3 in bookworm, 5.5 in trixie) does not know all of this; 4.3 tries ten times what was busy, then without a pause.
+    """
+    known = inspect.signature(connector.Connector).parameters
+    wanted = {"server_side_retries": 1, "tls_min_version": "1.2"}
+    return connector.Connector(url, verify=verify, **{key: value for key, value in wanted.items() if key in known})
 
 
 class Redfish:

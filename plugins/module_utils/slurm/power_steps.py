@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import verdict
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.verdict import Outcome
-from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm.drain import BUSY
+from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm.drain import BUSY, TAG
 from ansible_collections.clusterwright.hpc.plugins.module_utils.slurm.nodes import SILENT, NodeState
 
 GOAL = {"soft": "off", "cut": "off", "cycle_off": "off", "start": "on", "cycle_on": "on"}       # what the BMC shows in the end
@@ -28,6 +28,7 @@ NEW = frozenset({"asked", "wanted"})
 OFF = frozenset({"POWERING_DOWN", "POWERED_DOWN"})
 GOING = frozenset({"POWERING_UP", "POWER_UP"})
 HOPELESS = frozenset({verdict.WRONG_PASSWORD, verdict.WRONG_USER, verdict.NO_PRIVILEGE, verdict.WRONG_MACHINE})
+REASON = "power: "  # how the Reason of a node begins that is set down here
 REST = 5.0          # seconds without power in a cycle, so that the power supplies' capacitors are empty
 SETTLE = 30.0       # seconds until a machine has to be as its BMC was told
 AGAIN = 10.0        # seconds before a BMC that did not answer is asked once more
@@ -207,5 +208,7 @@ def _give_up(entry: Entry, node: NodeState | None, now: float) -> Move:
         return Move(entry)
     if is_up(node):
         return Move(None, f"is up after {now - entry.since:.0f} s, at the last moment")
-    why = f"power: {entry.why or 'not up within ResumeTimeout'}{', power-cycled once' if entry.cycled else ''}"
+    if not entry.why and "DOWN" in node.states and node.reason.startswith(REASON) and TAG in node.reason:
+        return Move(None, f"is down already: {node.reason}")      # slurmctld's own time is over later, and knows no reason
+    why = f"{REASON}{entry.why or 'not up within ResumeTimeout'}{', power-cycled once' if entry.cycled else ''}"
     return Move(None, f"is set down: {why}", down=why)

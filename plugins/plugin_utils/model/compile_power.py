@@ -37,7 +37,7 @@ def slurm_keys(cluster: Cluster) -> Keys:
         "ResumeFailProgram": f"{PROGRAMS}/power-resume-failed",
     }
     if not any(group.os in NO_EXCLUDED_STATES for group in cluster.groups if "slurm_controller" in group.roles):
-        keys["SuspendExcStates"] = "DOWN,DRAIN"     # somebody may be at work on them
+        keys["SuspendExcStates"] = "DOWN,DRAIN,MAINTENANCE"     # somebody may be at work on them
     if saving.exclude:
         keys["SuspendExcNodes"] = fold(saving.exclude)
     if saving.exclude_partitions:

@@ -52,9 +52,10 @@ def test_sessions_are_closed(fleet, bmcs):
     assert not [session for entry in bmcs(20) for session in fleet[entry["name"]].wire.sessions.values() if session.open]
 
 
+@pytest.mark.parametrize("count", [30, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_on_one_of_many(fleet, bmcs, fault):
-    entries = [{**entry, "serial": fleet.machines[entry["name"]].serial} for entry in bmcs(30)]
+def test_each_fault_on_one_of_many(fleet, bmcs, fault, count):
+    entries = [{**entry, "serial": fleet.machines[entry["name"]].serial} for entry in bmcs(count)]
     bad = fleet["node007"]
     verdicts = {"drop": "timed out", "hang": "timed out", "busy": "busy", "refuse": "refused", "stuck": "lies",
                 "wrong password": "wrong password", "crossed": "wrong machine"}
@@ -71,6 +72,14 @@ def test_each_fault_on_one_of_many(fleet, bmcs, fault):
         assert "node007 and node009 are swapped" in outcomes["node009"].text
     on = {name for name, machine in fleet.machines.items() if machine.power}
     assert on == {entry["name"] for entry in entries} - set(wrong)
+
+
+def test_a_wrong_password_on_some(fleet, bmcs):
+    wrong = ["node002", "node011", "node012"]
+    for name in wrong:
+        fleet[name].users.places[2].password = b"another"
+    outcomes = power.observe(targets(bmcs(30)), "status", True, DEADLINE, 64)
+    assert {name: outcome.verdict for name, outcome in outcomes.items() if not outcome.ok} == dict.fromkeys(wrong, "wrong password")
 
 
 def test_a_bmc_that_loses_packets_or_answers_late_is_just_slow(fleet, bmcs):

@@ -41,7 +41,7 @@ def test_keys_of_slurm_conf(folder):
     programs = "/usr/local/libexec/clusterwright/power-"
     assert intents.slurm(cluster)["config"] == {
         "SuspendTime": 600, "SuspendTimeout": 120, "ResumeTimeout": 600, "SuspendProgram": f"{programs}suspend",
-        "ResumeProgram": f"{programs}resume", "ResumeFailProgram": f"{programs}resume-failed", "SuspendExcStates": "DOWN,DRAIN",
+        "ResumeProgram": f"{programs}resume", "ResumeFailProgram": f"{programs}resume-failed", "SuspendExcStates": "DOWN,DRAIN,MAINTENANCE",
         "SuspendExcNodes": "old[1-2]", "SuspendExcParts": "old"}
     assert intents.slurm(cluster)["partitions"][1]["SuspendTime"] == 3600
 

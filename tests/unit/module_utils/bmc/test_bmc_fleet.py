@@ -8,7 +8,16 @@ import time
 import pytest
 
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import fleet
-from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.verdict import BUSY, LIES, OK, TIMED_OUT, UNKNOWN, BmcError, sentence
+from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.verdict import (
+    BUSY,
+    LIES,
+    OK,
+    TIMED_OUT,
+    UNKNOWN,
+    WRONG_PASSWORD,
+    BmcError,
+    sentence,
+)
 
 
 class Session:
@@ -24,7 +33,7 @@ class Session:
             os.close(os.open(target["serial"], os.O_CREAT))
             if self.does == "silent once":
                 time.sleep(60)
-            raise BmcError(BUSY if self.does == "busy once" else TIMED_OUT, "is busy, or the library's words")
+            raise BmcError({"busy once": BUSY, "mistaken once": WRONG_PASSWORD}.get(self.does, TIMED_OUT), "is busy, or the library's words")
         if self.does == "busy":
             raise BmcError(BUSY, "is busy")
         self.report = report
@@ -86,7 +95,7 @@ def test_a_busy_bmc_is_asked_again_until_its_time_is_over(tmp_path):
     assert ask("busy", deadline=1.2)["n0"].verdict == BUSY
 
 
-@pytest.mark.parametrize("does", ["silent once", "gives up once"])
+@pytest.mark.parametrize("does", ["silent once", "mistaken once", "gives up once"])
 def test_a_login_that_got_lost_is_begun_anew_within_the_deadline(tmp_path, does):
     began = time.monotonic()
     assert ask(does, deadline=4, serial=str(tmp_path / "asked"))["n0"].ok

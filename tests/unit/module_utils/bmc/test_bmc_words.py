@@ -60,3 +60,21 @@ def test_a_machine_on_its_way_up_by_redfish_is_not_yet_on():
     for state, power in (("ON", "on"), ("OFF", "off"), ("POWERING_ON", "off"), ("POWERING_OFF", "on")):
         session._system = SimpleNamespace(refresh=dict, power_state=getattr(sushy.PowerState, state))
         assert session.power() == power
+
+
+@pytest.mark.parametrize(("known", "expected"), [
+    ((), {}),                                                                   # Debian 12's sushy 4.3
+    (("server_side_retries",), {"server_side_retries": 1}),                     # Debian 13's 5.5
+    (("server_side_retries", "tls_min_version"), {"server_side_retries": 1, "tls_min_version": "1.2"}),
+])
+def test_an_older_sushy_is_told_no_more_than_it_knows(monkeypatch, known, expected):
+    pytest.importorskip("sushy")
+    from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import redfish  # noqa: PLC0415
+
+    told = {}
+    names = ", ".join(f"{name}=None" for name in known)
+    scope = {"told": told}
+    exec(f"def Connector(url, verify=True{', ' + names if names else ''}): told.update(locals())", scope)
+    monkeypatch.setattr(redfish.connector, "Connector", scope["Connector"])
+    redfish._connector("https://192.0.2.1", False)
+    assert told == {"url": "https://192.0.2.1", "verify": False, **expected}

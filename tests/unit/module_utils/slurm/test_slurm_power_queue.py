@@ -82,7 +82,8 @@ class Site:
                 del self.boots[name]
                 if self.states[name].endswith("POWERING_UP"):
                     self.states[name] = "ALLOCATED"
-        return Result(0, "".join(f"NodeName={name} State={state} \n" for name, state in self.states.items()), "")
+        return Result(0, "".join(f"NodeName={name} State={state} Reason={self.reasons.get(name, '(null)')}\n"
+                                 for name, state in self.states.items()), "")
 
     @staticmethod
     def expand(nodeset):
@@ -198,6 +199,45 @@ def test_a_node_that_never_boots_is_cycled_once_and_set_down(site):
     assert left(site) == []
 
 
+def test_a_node_that_boots_too_slowly_is_cycled_once_and_set_down(site):
+    site.power["cn1"], site.boot_seconds = "off", 400
+    site.resume("cn1")
+    site.work()
+    assert site.told == [("cn1", "on"), ("cn1", "off"), ("cn1", "on")]
+    assert site.states["cn1"] == "DOWN" and site.reasons["cn1"].endswith(", power-cycled once (clusterwright)")
+
+
+def test_a_node_that_reboots_by_itself_while_it_comes_up_has_more_patience(site):
+    site.power["cn1"] = "off"
+    site.resume("cn1")
+    worker = site.work(40)
+    site.boots["cn1"] = site.now
+    site.work(worker=worker)
+    assert (site.told, site.states["cn1"]) == ([("cn1", "on")], "ALLOCATED")
+
+
+def test_a_node_that_loses_its_power_while_it_comes_up_gets_it_back(site):
+    site.power["cn1"] = "off"
+    site.resume("cn1")
+    worker = site.work(40)
+    site.power["cn1"] = "off"
+    site.work(worker=worker)
+    assert (site.told, site.states["cn1"]) == ([("cn1", "on"), ("cn1", "on")], "ALLOCATED")
+
+
+def test_slurmctld_restarts_while_nodes_resume(site):
+    site.power.update(cn1="off", cn2="off")
+    site.resume("cn1")
+    worker = site.work(5)
+    site.slurm_answers = False
+    site.resume("cn2")
+    site.work(30, worker)
+    assert site.told == [("cn1", "on")]         # cn2 may not be wanted any more: that only slurmctld knows
+    site.slurm_answers = True
+    site.work(worker=worker)
+    assert (site.told, site.states["cn1"], site.states["cn2"]) == ([("cn1", "on"), ("cn2", "on")], "ALLOCATED", "ALLOCATED")
+
+
 def test_a_bmc_that_does_not_answer_holds_up_no_other(site):
     site.power.update(cn1="off", cn2="off")
     site.silent = {"cn1"}
@@ -237,6 +277,17 @@ def test_slurm_says_first_that_a_node_did_not_come(site):
     site.states["cn2"] = "DOWN+POWERED_DOWN"
     site.work()
     assert site.reasons["cn2"] == "power: not up within ResumeTimeout (clusterwright)"
+
+
+def test_why_a_node_was_set_down_stays_when_slurms_own_time_is_over(site, capsys):
+    site.power["cn1"], site.silent = "off", {"cn1"}
+    site.resume("cn1")
+    site.work()
+    site.ask("resume-failed", "cn1")
+    site.work()
+    assert site.reasons["cn1"] == "power: its BMC does not answer (clusterwright)"
+    assert "cn1 is down already: power: its BMC does not answer" in capsys.readouterr().out
+    assert left(site) == []
 
 
 def test_the_same_request_twice_does_nothing_twice(site):
