@@ -21,7 +21,15 @@ from typing import Any, Deque, Optional  # noqa: UP035 - Python 3.9
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc import driver
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.driver import LOGIN_STAGE, Driver, Report
 from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.intent import BmcIntent
-from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.verdict import BUSY, OK, TIMED_OUT, UNKNOWN, WRONG_PASSWORD, BmcError, Outcome
+from ansible_collections.clusterwright.hpc.plugins.module_utils.bmc.verdict import (
+    BUSY,
+    OK,
+    TIMED_OUT,
+    UNKNOWN,
+    WRONG_PASSWORD,
+    BmcError,
+    Outcome,
+)
 
 Work = Callable[[Driver, BmcIntent, Report], Any]
 Connect = Callable[[BmcIntent, Report], Driver]

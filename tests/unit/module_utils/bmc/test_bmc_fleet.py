@@ -33,7 +33,8 @@ class Session:
             os.close(os.open(target["serial"], os.O_CREAT))
             if self.does == "silent once":
                 time.sleep(60)
-            raise BmcError({"busy once": BUSY, "mistaken once": WRONG_PASSWORD}.get(self.does, TIMED_OUT), "is busy, or the library's words")
+            verdict = {"busy once": BUSY, "mistaken once": WRONG_PASSWORD}.get(self.does, TIMED_OUT)
+            raise BmcError(verdict, "is busy, or the library's words")
         if self.does == "busy":
             raise BmcError(BUSY, "is busy")
         self.report = report
