@@ -92,7 +92,7 @@ def run_all(parts: Iterable[str]) -> list[Row]:
                 part = take()
             except IndexError:
                 return
-            print(f"==> {part}: begins", flush=True)
+            print(f"==> {part}: begins\n", end="", flush=True)      # as one piece
             begun = time.monotonic()
             status, said = run(part)
             row = Row(part, counts(part, status), time.monotonic() - begun)
