@@ -201,13 +201,10 @@ def test_without_locks_it_says_so_and_goes_on(call, monkeypatch):
     assert result["changed"] and "has no file locks" in result["warnings"][0]
 
 
-@pytest.mark.parametrize(("source", "shown"), [
-    ("https://eve:hunter2@web.example/image.sqsh", "https://"), ("docker://eve:hunter2@registry.example#debian", "docker://"),
-])
-def test_a_password_in_a_source_is_refused_and_not_shown(host, call, source, shown):
+@pytest.mark.parametrize("source", ["https://eve:hunter2@web.example/image.sqsh", "docker://eve:hunter2@registry.example#debian"])
+def test_a_password_in_a_source_is_refused_and_not_shown(host, call, source):
     result = call({"source": source})
     assert "has a password in it" in result["msg"] and "hunter2" not in json.dumps(result) and host.files() == []
-    assert shown in json.dumps(result)
 
 
 @pytest.mark.parametrize(("image", "reason"), [
