@@ -152,7 +152,7 @@ def test_directories_come_with_a_job_and_go_with_it_but_for_the_cache(cluster):
 
 
 def test_a_node_without_enroot_runs_other_jobs_and_is_not_drained(cluster):
-    assert cluster.ada("srun --immediate=60 -w cn2 hostname") == "cn2"
+    assert cluster.ada("srun --quiet --immediate=60 -w cn2 hostname") == "cn2"
     assert cluster.node("head1").sh("sinfo -hR") == ""
 
 
@@ -167,7 +167,7 @@ def test_a_full_disk_costs_other_users_their_cache_and_drains_no_node(cluster):
         eventually(lambda: node.sh("ls /run/enroot/jobs") == "")
         node.sh("head -c 100M /dev/zero > /var/lib/enroot/full || true")
         assert "No space left on device" in cluster.ada(f"{RUN} true", check=False)
-        assert cluster.ada("srun --immediate=60 -w cn1 hostname") == "cn1"
+        assert cluster.ada("srun --quiet --immediate=60 -w cn1 hostname") == "cn1"
         assert cluster.node("head1").sh("sinfo -hR") == ""
     finally:
         eventually(lambda: node.sh("ls /run/enroot/jobs") == "")
