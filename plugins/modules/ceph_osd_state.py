@@ -36,7 +36,7 @@ options:
     choices: [in, out, drained, destroyed, purged]
     required: true
   timeout:
-    description: How long to wait, in seconds.
+    description: How long to wait, in seconds. Check mode waits 20 at most.
     type: int
     default: 3600
 extends_documentation_fragment:
@@ -129,6 +129,8 @@ from ansible_collections.clusterwright.hpc.plugins.module_utils.ceph import chan
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.errors import ClusterwrightError, fail
 from ansible_collections.clusterwright.hpc.plugins.module_utils.common.run import runner
 
+MOMENT = 20         # seconds for which check mode waits: placement groups that have just peered are no reason
+
 ARGUMENT_SPEC = {
     "osds": {"type": "list", "elements": "int", "required": True},
     "state": {"type": "str", "choices": ["in", "out", "drained", "destroyed", "purged"], "required": True},
@@ -140,7 +142,7 @@ def main() -> None:
     """Observe, plan, refuse, apply, wait, observe again."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     run, numbers, state = runner(module), module.params["osds"], module.params["state"]
-    patience = 0 if module.check_mode else module.params["timeout"]
+    patience = min(module.params["timeout"], MOMENT) if module.check_mode else module.params["timeout"]
     named = ", ".join(f"osd.{number}" for number in numbers)
     try:
         cluster = removal.look(run)

@@ -65,7 +65,7 @@ def lab(pools: int) -> Iterator[None]:
     text = (SCENARIO / "cluster.yml").read_text()
     further = "".join(f"    images{number}: {{application: rbd}}\n" for number in range(1, pools + 1))
     clients = "".join(f'    user{number}: {{mon: profile rbd, osd: "profile rbd pool=images{number}"}}\n' for number in range(1, pools + 1))
-    for old, new in (("name: moleculestorage", f"name: {NAME}"), ("10.63.0.", "10.62.0."),
+    for old, new in (("name: moleculestorage", f"name: {NAME}"), ("10.63.0.", "10.65.0."),
                      ("  filesystems:\n", f"{further}  clients:\n{clients}  filesystems:\n")):
         if old not in text:
             raise Failed(f"{SCENARIO / 'cluster.yml'} has no {old.strip()!r} any more")

@@ -106,6 +106,7 @@ def test_where_no_host_is_to_spare_all_others_must_be_whole(use, call_module):
     out = call_module(ceph_osd_state, osds=[2], state="out", timeout=5)
     assert not out["elsewhere"] and not out["changed"] and "3 copies need 3 failure domains, and 2 have OSDs" in out["why"][0]
     ceph.states = {CLEAN: 30, RECOVERING: 2}
+    assert "cannot be spared after 20 s" in call_module(ceph_osd_state, check=True, osds=[2], state="out")["msg"]
     refused = call_module(ceph_osd_state, osds=[2], state="out", timeout=5)
     assert f"osd.2 cannot be spared after 5 s: placement groups are 2 {RECOVERING}" in refused["msg"]
     ceph.osds[2]["status"], ceph.states = "down", {LOST: 32}
